@@ -1,0 +1,379 @@
+/* zookeeper_server.c - the process around a node: see zookeeper_server.h.
+ *
+ * Usage, as QuorumPeerMain and ZooKeeperServerMain take it:  zookeeper-server [-Dkey=value ...]
+ * zoo.cfg zookeeper-server [-Dkey=value ...] port dataDir [tickTime] [maxClientCnxns] SIGTERM and
+ * SIGINT stop it in order (connections closed, log flushed, exit code 0); SIGHUP opens the log file
+ * again.
+ */
+#include "cli/zookeeper_server.h"
+
+#include <inttypes.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/properties.h"
+#include "cli/tool.h"
+#include "runtime/log.h"
+#include "runtime/uv/runtime_uv.h"
+#include "zookeeper/admin/admin_server.h"
+#include "zookeeper/server/node.h"
+
+struct process {
+    struct runtime *runtime;
+    struct node *node;
+    struct admin_server *admin; /* NULL: neither admin server nor metrics are wanted */
+    int exit_code;
+    bool is_stopping;
+};
+
+/* Audit records are log lines of their own module: samsa.log.level.audit=off silences them, and
+ * they go where the log goes. */
+static void on_audit(void *ctx, struct slice line)
+{
+    (void)ctx;
+    LOG("audit", LOG_INFO, "%.*s", LOG_SLICE(line));
+}
+
+static const char *process_user(void)
+{
+    const struct passwd *user = getpwuid(getuid());
+    return user == NULL ? "?" : user->pw_name;
+}
+
+static void audit_process(const struct zk_config *config, const char *operation, const char *result)
+{
+    if (config->audit_enabled) {
+        LOG("audit", LOG_INFO, "user=%s\toperation=%s\tresult=%s", process_user(), operation,
+            result);
+    }
+}
+
+static void on_stopped(void *ctx)
+{
+    struct process *process = ctx;
+    runtime_stop(process->runtime);
+}
+
+static void on_failed(void *ctx, const char *text)
+{
+    struct process *process = ctx;
+    fprintf(stderr, "%s\n", text);
+    process->exit_code = EXIT_STORAGE;
+    runtime_stop(process->runtime);
+}
+
+static void on_signal(void *ctx, int signal_number)
+{
+    struct process *process = ctx;
+    if (signal_number == SIGHUP) {
+        log_reopen();
+        return;
+    }
+    if (process->is_stopping) {
+        runtime_stop(process->runtime); /* asked twice: do not wait any longer */
+        return;
+    }
+    process->is_stopping = true;
+    audit_process(&process->node->config, "serverStop", "invoked");
+    LOG("server", LOG_INFO, "signal %d: stopping", signal_number);
+    if (process->node->state == NODE_RUNNING) {
+        node_stop(process->node, on_stopped, process);
+    } else {
+        runtime_stop(process->runtime);
+    }
+}
+
+/* ---- configuration
+ * --------------------------------------------------------------------------------------- */
+
+static void print_warning(void *ctx, const char *text)
+{
+    (void)ctx;
+    LOG("config", LOG_WARN, "%s", text);
+}
+
+int zookeeper_server_configure(struct zk_config *config,
+                               const char *path,
+                               const struct config_property *properties,
+                               size_t property_count)
+{
+    struct runtime *runtime;
+    struct errmsg message;
+    int error = runtime_create(NULL, &runtime);
+    if (error != 0) {
+        fprintf(stderr, "Cannot make an event loop: %s\n", error_text(error));
+        return EXIT_UNEXPECTED;
+    }
+    error = zk_config_load(config, runtime, path, properties, property_count, print_warning, NULL,
+                           &message);
+    runtime_destroy(runtime);
+    if (error != 0) {
+        LOG("config", LOG_ERROR, "Invalid config, exiting abnormally: %s", message.text);
+        fprintf(stderr, "Invalid config, exiting abnormally\n%s\n", message.text);
+        return EXIT_INVOCATION;
+    }
+    return 0;
+}
+
+static void configure_levels(struct slice levels)
+{
+    size_t count = 0;
+    while (levels.len > 0) {
+        struct slice entry;
+        struct slice module;
+        struct slice name;
+        char text[LOG_MODULE_NAME_MAX];
+        enum log_level level;
+        text_cut(levels, ',', &entry, &levels);
+        if (!text_cut(entry, '=', &module, &name) || module.len >= sizeof text ||
+            count == LOG_MODULES_MAX) {
+            LOG("config", LOG_WARN,
+                "samsa.log.level.%.*s: there is no such module, or there are too many such keys",
+                LOG_SLICE(entry));
+            continue;
+        }
+        memcpy(text, module.ptr, module.len);
+        text[module.len] = '\0';
+        if (log_parse_level(name, &level) == 0) {
+            log_set_module_level(text, level);
+            count += 1;
+        } else {
+            LOG("config", LOG_WARN,
+                "samsa.log.level.%s: the levels are trace, debug, info, warn, error, off", text);
+        }
+    }
+}
+
+static void configure_log(const struct zk_config *config)
+{
+    struct log_options options = {
+        .level = LOG_INFO,
+        .json = config->log_json,
+        .file = config->log_file[0] == '\0' ? NULL : config->log_file,
+        .rotate_bytes = (uint64_t)config->log_rotate_bytes,
+        .rotate_keep = config->log_rotate_keep,
+    };
+    bool is_known = log_parse_level(slice_of_cstr(config->log_level), &options.level) == 0;
+    int error = log_configure(&options);
+    if (error != 0) {
+        fprintf(stderr, "samsa.log.file: cannot open %s: %s; logging to stderr\n", config->log_file,
+                error_text(error));
+    }
+    if (!is_known) {
+        LOG("config", LOG_WARN,
+            "samsa.log.level: the levels are trace, debug, info, warn, error, off");
+    }
+    configure_levels(slice_of_cstr(config->log_levels));
+}
+
+/* A host name becomes the first address that it has here. */
+static void resolve_address(const char *key, char *host, size_t size)
+{
+    struct tcp_address numeric;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    bool is_name = host[0] != '\0' && !tcp_address_parse(slice_of_cstr(host), 0, &numeric);
+    if (!is_name || getaddrinfo(host, NULL, &hints, &found) != 0) {
+        return; /* opening the port then says what is wrong */
+    }
+    if (getnameinfo(found->ai_addr, found->ai_addrlen, host, (socklen_t)size, NULL, 0,
+                    NI_NUMERICHOST) != 0) {
+        LOG("config", LOG_WARN, "%s: the address found for it cannot be written as a number", key);
+    }
+    freeaddrinfo(found);
+}
+
+static void resolve_addresses(struct zk_config *config)
+{
+    resolve_address("clientPortAddress", config->client_port_address,
+                    sizeof config->client_port_address);
+    resolve_address("admin.serverAddress", config->admin_address, sizeof config->admin_address);
+    resolve_address("metricsProvider.httpHost", config->prometheus_host,
+                    sizeof config->prometheus_host);
+}
+
+/* `zkServer start` waits on a pipe whose number it gives: one byte says that the port is open. */
+static void tell_ready(void)
+{
+    const char *text = getenv("SAMSA_READY_FD");
+    int32_t fd = -1;
+    if (text == NULL || text_parse_i32(slice_of_cstr(text), &fd) != 0 || fd < 3) {
+        return;
+    }
+    if (write(fd, "1", 1) != 1) {
+        LOG("server", LOG_WARN, "cannot tell zkServer.sh that the server is up");
+    }
+    close(fd);
+    unsetenv("SAMSA_READY_FD");
+}
+
+/* Descriptors that client connections leave: for the files of the log and the snapshots, the
+ * listeners, the admin server and its connections. Without them the log could not be rolled, and a
+ * server that cannot write its log must end. */
+#define DESCRIPTOR_RESERVE 100
+
+/* Returns how many connections the descriptors allow. As a JVM does, the soft limit is raised to
+ * the hard one: the usual 1024 is for programs that use select(2). */
+static uint64_t raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return 0;
+    }
+    rlim_t soft = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (soft != limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        LOG("server", LOG_WARN, "%llu file descriptors are allowed, and the limit cannot be raised",
+            (unsigned long long)soft);
+        limit.rlim_cur = soft;
+    }
+    uint64_t allowed = limit.rlim_cur;
+    return allowed > 2 * DESCRIPTOR_RESERVE ? allowed - DESCRIPTOR_RESERVE : allowed / 2;
+}
+
+/* ---- running
+ * --------------------------------------------------------------------------------------------- */
+
+/* Says why on stderr, in the words that Apache's administrators look for; returns the exit code. */
+static int start_failed(const struct node *node, const char *why)
+{
+    switch (node->start_stage) {
+    case NODE_START_DATA_DIR:
+        fprintf(stderr, "Unable to access datadir, exiting abnormally\n%s\n", why);
+        return EXIT_DATA_DIR;
+    case NODE_START_LOAD:
+        fprintf(stderr, "Unexpected exception, exiting abnormally\n%s\n", why);
+        return EXIT_STORAGE;
+    case NODE_START_PORT:
+        fprintf(stderr, "Unexpected exception, exiting abnormally\n%s\n", why);
+        return EXIT_UNEXPECTED;
+    }
+    UNREACHABLE();
+}
+
+static int serve(struct process *process,
+                 struct node *node,
+                 void (*started)(const struct zk_config *, uint16_t))
+{
+    struct errmsg message;
+    int error = node_start(node, &message);
+    if (error != 0) {
+        LOG("server", LOG_ERROR, "%s", message.text);
+        return start_failed(node, message.text);
+    }
+    error = admin_server_start(node, &process->admin, &message);
+    if (error != 0) {
+        LOG("admin", LOG_ERROR, "Problem starting AdminServer: %s", message.text);
+        fprintf(stderr,
+                "Unable to start AdminServer, exiting abnormally\n%s. Change admin.serverPort (or "
+                "metricsProvider.httpPort), or set "
+                "admin.enableServer=false.\n",
+                message.text);
+        return EXIT_ADMIN_PORT;
+    }
+    uint16_t port = node_client_address(node).port;
+    LOG("server", LOG_INFO, "serving on port %u, pid %d, started in %" PRIu64 " us", port,
+        (int)getpid(), (runtime_now_ns(process->runtime) - node->start_ns) / 1000);
+    audit_process(&node->config, "serverStart", "success");
+    tell_ready();
+    if (started != NULL) {
+        started(&node->config, port);
+    }
+    runtime_run(process->runtime);
+    LOG("server", LOG_INFO, "stopped");
+    return process->exit_code;
+}
+
+int zookeeper_server_run(const struct zk_config *config,
+                         void (*started)(const struct zk_config *config, uint16_t port))
+{
+    struct process process = {.exit_code = EXIT_OK};
+    char audit_user[256];
+    struct zk_config resolved = *config;
+    configure_log(config);
+    resolve_addresses(&resolved);
+    int error = runtime_create(NULL, &process.runtime);
+    if (error == 0) {
+        error = runtime_on_signals(process.runtime, on_signal, &process);
+    }
+    if (error != 0) {
+        fprintf(stderr, "Cannot make an event loop: %s (%s)\n", error_text(error),
+                runtime_error_detail());
+        return EXIT_UNEXPECTED;
+    }
+    struct node *node = calloc(1, sizeof *node);
+    if (node == NULL) {
+        abort();
+    }
+    node_init(node, process.runtime, &resolved);
+    node->connection_cap = raise_descriptor_limit();
+    node->on_failed = on_failed;
+    node->on_audit = on_audit;
+    snprintf(audit_user, sizeof audit_user, "%s", process_user());
+    node->service_config.audit_user = slice_of_cstr(audit_user);
+    node->ctx = &process;
+    process.node = node;
+    int exit_code = serve(&process, node, started);
+    if (process.admin != NULL) {
+        admin_server_stop(process.admin);
+    }
+    node_detach(node);
+    runtime_destroy(
+        process.runtime); /* closes what is still open and waits for the log's last job */
+    node_release(node);
+    free(node);
+    return exit_code;
+}
+
+/* ---- the tool
+ * -------------------------------------------------------------------------------------------- */
+
+static int configure_from_arguments(struct zk_config *config,
+                                    int count,
+                                    char **arguments,
+                                    const struct properties *properties)
+{
+    char text[CONFIG_TEXT_MAX * 2];
+    struct errmsg message;
+    snprintf(text, sizeof text, "clientPort=%s\ndataDir=%s\n%s%s\n%s%s\n", arguments[0],
+             arguments[1], count > 2 ? "tickTime=" : "", count > 2 ? arguments[2] : "",
+             count > 3 ? "maxClientCnxns=" : "", count > 3 ? arguments[3] : "");
+    int error = zk_config_parse(config, slice_of_cstr(text), "the command line",
+                                properties->entries, properties->count, print_warning, NULL,
+                                &message);
+    if (error != 0) {
+        fprintf(stderr, "Invalid arguments, exiting abnormally\n%s\n", message.text);
+        return EXIT_INVOCATION;
+    }
+    return 0;
+}
+
+int tool_zookeeper_server(int argc, char **argv)
+{
+    static struct properties properties;
+    static struct zk_config config;
+    int at = 1;
+    while (at < argc && properties_add_flag(&properties, argv[at])) {
+        at++;
+    }
+    int count = argc - at;
+    if (count < 1 || count > 4) {
+        fprintf(stderr, "Usage: zookeeper-server [-Dkey=value ...] configfile | port datadir "
+                        "[ticktime] [maxcnxns]\n");
+        return EXIT_INVOCATION;
+    }
+    int exit_code = count == 1 ? zookeeper_server_configure(&config, argv[at], properties.entries,
+                                                            properties.count)
+                               : configure_from_arguments(&config, count, argv + at, &properties);
+    if (exit_code == 0) {
+        exit_code = zookeeper_server_run(&config, NULL);
+    }
+    properties_release(&properties);
+    return exit_code;
+}

@@ -1,0 +1,29 @@
+/* admin_command.h - one admin command: its names and what fills in its JSON. Private to the admin
+ * server. */
+#ifndef ZOOKEEPER_ADMIN_ADMIN_COMMAND_H
+#define ZOOKEEPER_ADMIN_ADMIN_COMMAND_H
+
+#include <jansson.h>
+
+#include "zookeeper/admin/http_server.h"
+#include "zookeeper/server/node.h"
+
+struct admin_call {
+    struct node *node;
+    struct http_request *request;
+    json_t *data; /* filled by the command; "command" and "error" are added behind */
+};
+
+struct admin_command {
+    const char *names[3]; /* the first is the primary one */
+    void (*run)(struct admin_call *call);
+};
+
+extern const struct admin_command admin_commands[];
+extern const size_t admin_command_count;
+
+/* Refuses an allocation failure of jansson, which is the only way that building a value fails. */
+json_t *admin_json(json_t *value);
+void admin_put(json_t *object, const char *key, json_t *value);
+
+#endif

@@ -1,0 +1,231 @@
+/* service_apply.c - a transaction is durable: change the tree, tell who watches, answer who asked.
+ *
+ * Order within one txn: the tree changes, events leave, then the answer. What waited in the queue
+ * behind the request follows at once, so it reads the state that the client has been told of.
+ *
+ * Which request a txn answers: the first submitted one in the queue of the connection that speaks
+ * for the txn's session, if its zxid is the txn's (or, when the proposer is elsewhere and the zxid
+ * was not known, its cxid). After a takeover the old connection's txns are still applied, and
+ * nobody is answered.
+ *
+ * Sources: FinalRequestProcessor.processRequest, ZooKeeperServer.processTxn,
+ * NIOServerCnxnFactory.closeSession.
+ */
+#include "zookeeper/core/service_private.h"
+
+static void append_multi_header(struct buffer *out, int32_t type, bool done, int32_t error)
+{
+    jute_write_i32(out, type);
+    jute_write_bool(out, done);
+    jute_write_i32(out, error);
+}
+
+static void append_part(struct buffer *out, const struct tree_result *part)
+{
+    switch (part->type) {
+    case ZK_OP_CREATE:
+        append_multi_header(out, ZK_OP_CREATE, false, ZK_ERR_OK);
+        jute_write_bytes(out, part->path);
+        break;
+    case ZK_OP_CREATE2:
+    case ZK_OP_CREATE_TTL:
+    case ZK_OP_CREATE_CONTAINER:
+        append_multi_header(out, ZK_OP_CREATE2, false, ZK_ERR_OK);
+        jute_write_bytes(out, part->path);
+        write_stat(out, &part->stat);
+        break;
+    case ZK_OP_DELETE:
+    case ZK_OP_DELETE_CONTAINER:
+        append_multi_header(out, ZK_OP_DELETE, false, ZK_ERR_OK);
+        break;
+    case ZK_OP_CHECK:
+        append_multi_header(out, ZK_OP_CHECK, false, ZK_ERR_OK);
+        break;
+    case ZK_OP_SET_DATA:
+        append_multi_header(out, ZK_OP_SET_DATA, false, ZK_ERR_OK);
+        write_stat(out, &part->stat);
+        break;
+    default: /* an error part; of the ops before the one that failed too: their code is 0 */
+        append_multi_header(out, ZK_OP_ERROR, false, part->error);
+        jute_write_i32(out, part->error);
+        break;
+    }
+}
+
+/* The header of a multi's answer is 0 even when a part failed; the parts say which. */
+static void append_multi(struct buffer *out, const struct tree_result *result)
+{
+    for (int32_t i = 0; i < result->part_count; i++) {
+        append_part(out, &result->parts[i]);
+    }
+    append_multi_header(out, ZK_OP_ERROR, true, ZK_OP_ERROR);
+}
+
+static void append_result(struct buffer *out, int32_t type, const struct tree_result *result)
+{
+    switch (type) {
+    case ZK_OP_CREATE:
+        jute_write_bytes(out, result->path);
+        break;
+    case ZK_OP_CREATE2:
+    case ZK_OP_CREATE_TTL:
+    case ZK_OP_CREATE_CONTAINER:
+        jute_write_bytes(out, result->path);
+        write_stat(out, &result->stat);
+        break;
+    case ZK_OP_SET_DATA:
+    case ZK_OP_SET_ACL:
+        write_stat(out, &result->stat);
+        break;
+    case ZK_OP_MULTI:
+        append_multi(out, result);
+        break;
+    default: /* delete, closeSession: the header says all */
+        break;
+    }
+}
+
+void answer_write(struct turn *turn,
+                  struct service_conn *conn,
+                  const struct service_request *request,
+                  const struct txn *txn,
+                  const struct tree_result *result)
+{
+    bool failed = txn->header.type == ZK_OP_ERROR;
+    note_answered(turn, conn, request, failed ? ZK_OP_ERROR : request->type);
+    if (turn->service->config->audit_enabled) {
+        audit_answered(turn, conn, request, result);
+    }
+    if (request->type == ZK_OP_CREATE_SESSION && !failed) {
+        connect_done(turn,
+                     conn); /* a client that sends createSession itself gets this answer too */
+        return;
+    }
+    int32_t error = failed || request->type != ZK_OP_MULTI ? result->error : ZK_ERR_OK;
+    size_t start = reply_begin(turn);
+    if (error == ZK_ERR_OK) {
+        append_result(&turn->outbox->bytes, request->type, result);
+    }
+    reply_end(turn, conn, start, request->cxid, turn->service->tree.last_processed_zxid, error);
+}
+
+static struct service_request *find_request(struct service_conn *conn, const struct txn *txn)
+{
+    LIST_FOR_EACH(link, &conn->pending)
+    {
+        struct service_request *request = CONTAINER_OF(link, struct service_request, link);
+        if (request->state == REQUEST_SUBMITTED) {
+            bool is_it = request->zxid != SERVICE_ZXID_UNKNOWN ? request->zxid == txn->header.zxid
+                                                               : request->cxid == txn->header.cxid;
+            return is_it ? request : NULL;
+        }
+    }
+    return NULL;
+}
+
+static void answer_txn(struct turn *turn,
+                       struct service_conn *conn,
+                       const struct txn *txn,
+                       const struct tree_result *result)
+{
+    struct service_request *request = find_request(conn, txn);
+    if (request == NULL) {
+        return;
+    }
+    drain(turn, conn, request);
+    if (conn->is_closing) {
+        return;
+    }
+    ASSERT(conn->pending.next == &request->link);
+    list_remove(&request->link);
+    bool connects = conn->is_connecting;
+    answer_write(turn, conn, request, txn, result);
+    request_free(turn->service, conn, request);
+    if (connects) {
+        handle_raw(turn,
+                   conn); /* last: what it submits may move the bytes that the txn stands in */
+    } else {
+        drain(turn, conn, NULL);
+        update_pause(turn, conn);
+    }
+}
+
+/* The session is over: its client has been told (it asked), or its connection is cut. */
+static void end_session(struct turn *turn, struct session *session, bool was_asked)
+{
+    struct service *service = turn->service;
+    if (session->conn != NULL) {
+        service_conn_close(service, session->conn,
+                           was_asked ? CLOSE_CLIENT_ASKED : CLOSE_SESSION_EXPIRED, turn->outbox);
+    }
+    session_table_remove(&service->sessions, session->id);
+}
+
+static bool asked_to_close(const struct session *session, const struct txn *txn)
+{
+    const struct service_request *request = session->conn != NULL ? find_request(session->conn, txn)
+                                                                  : NULL;
+    return request != NULL && request->type == ZK_OP_CLOSE_SESSION;
+}
+
+void service_apply(struct service *service,
+                   struct slice txn_bytes,
+                   const struct zk_event *event,
+                   struct zk_outbox *outbox)
+{
+    struct turn turn = {service, event, outbox};
+    struct service_private *private = service->private;
+    struct txn txn = {0};
+    arena_clear(&private->arena);
+    if (txn_decode(txn_bytes, &private->arena, &txn) != ERR_OK) {
+        service->stats.unknown_txns += 1;
+        return;
+    }
+    tree_apply(&service->tree, &txn, &private->result);
+    service->stats.commits += 1;
+    if (txn.has_digest && service->config->tree.digest_enabled &&
+        txn.digest.version == TREE_DIGEST_VERSION &&
+        (uint64_t)txn.digest.tree_digest != service->tree.digest) {
+        service->stats.digest_mismatches += 1;
+    }
+    bool closes = txn.header.type == ZK_OP_CLOSE_SESSION;
+    if (closes && service->config->audit_enabled) {
+        audit_session_end(&turn, txn.header.client_id);
+    }
+    deliver_events(&turn, txn.header.zxid);
+    struct session *session = session_table_find(&service->sessions, txn.header.client_id);
+    if (session == NULL) {
+        return;
+    }
+    bool was_asked = closes && asked_to_close(session, &txn);
+    if (session->conn != NULL) {
+        answer_txn(&turn, session->conn, &txn, &private->result);
+    }
+    if (closes) {
+        end_session(&turn, session, was_asked);
+    }
+}
+
+void service_sync_done(struct service *service,
+                       int64_t session_id,
+                       int32_t cxid,
+                       const struct zk_event *event,
+                       struct zk_outbox *outbox)
+{
+    struct turn turn = {service, event, outbox};
+    struct session *session = session_table_find(&service->sessions, session_id);
+    struct service_conn *conn = session != NULL ? session->conn : NULL;
+    if (conn == NULL) {
+        return;
+    }
+    LIST_FOR_EACH(link, &conn->pending)
+    {
+        struct service_request *request = CONTAINER_OF(link, struct service_request, link);
+        if (request->state == REQUEST_SYNCING && request->cxid == cxid) {
+            request->state = REQUEST_READY;
+            break;
+        }
+    }
+    drain(&turn, conn, NULL);
+    update_pause(&turn, conn);
+}

@@ -1,0 +1,168 @@
+/* service_connect.c - the first message of a connection: a new session, or one that comes back.
+ *
+ * A new session is a transaction: the answer waits until it is durable, and what the client sends
+ * meanwhile waits too. A session that comes back needs no transaction: the connection that spoke
+ * for it before is closed, the password says that it is the client's own, and the answer leaves at
+ * once. A session that is unknown, or is ending, or whose password is wrong, is answered with
+ * zeros, which clients read as "expired".
+ *
+ * The older connection is closed before the password is looked at, as upstream does it.
+ *
+ * Sources: ZooKeeperServer.processConnectRequest, reopenSession, finishSessionInit;
+ * ProtocolManager.
+ */
+#include "zookeeper/core/service_private.h"
+
+#define CONNECT_RESPONSE_BYTES 36u
+
+struct connect_request {
+    int64_t last_zxid_seen;
+    int32_t timeout_ms;
+    int64_t session_id;
+    struct slice password;
+};
+
+static bool read_connect_request(const struct service *service,
+                                 struct service_conn *conn,
+                                 struct slice frame,
+                                 struct connect_request *request)
+{
+    struct jute_reader reader = jute_reader_of(frame, service->config->prep.max_string_bytes);
+    (void)jute_read_i32(&reader); /* protocol version: never looked at */
+    request->last_zxid_seen = jute_read_i64(&reader);
+    request->timeout_ms = jute_read_i32(&reader);
+    request->session_id = jute_read_i64(&reader);
+    request->password = jute_read_bytes(&reader);
+    if (reader.error != 0) {
+        return false;
+    }
+    /* Clients from before 3.4, and some of today, leave the last field out, and expect no such
+     * field in the answer. */
+    conn->has_read_only_field = reader.rest.len > 0;
+    conn->wants_read_only = conn->has_read_only_field && jute_read_bool(&reader);
+    return true;
+}
+
+static void send_response(struct turn *turn, struct service_conn *conn, bool valid)
+{
+    struct buffer *out = &turn->outbox->bytes;
+    size_t start = out->len;
+    uint8_t password[SESSION_PASSWORD_BYTES] = {0};
+    if (valid) {
+        session_password(conn->session_id, password);
+    }
+    jute_write_i32(out, (int32_t)CONNECT_RESPONSE_BYTES + (conn->has_read_only_field ? 1 : 0));
+    jute_write_i32(out, 0);
+    jute_write_i32(out, valid ? conn->session_timeout_ms : 0);
+    jute_write_i64(out, valid ? conn->session_id : 0);
+    jute_write_bytes(out, slice_of(password, sizeof password));
+    if (conn->has_read_only_field) {
+        jute_write_bool(out, turn->service->config->read_only);
+    }
+    send_bytes(turn, conn, start);
+    turn->service->stats.packets_sent += 1;
+    conn->stats.sent += 1;
+}
+
+void connect_done(struct turn *turn, struct service_conn *conn)
+{
+    conn->is_connecting = false;
+    conn->is_established = true;
+    send_response(turn, conn, true);
+}
+
+/* Without a branch that depends on how much of it is right. */
+static bool password_matches(int64_t session_id, struct slice password)
+{
+    uint8_t right[SESSION_PASSWORD_BYTES];
+    session_password(session_id, right);
+    if (password.len != sizeof right) {
+        return false;
+    }
+    unsigned difference = 0;
+    for (size_t i = 0; i < sizeof right; i++) {
+        difference |= (unsigned)(right[i] ^ password.ptr[i]);
+    }
+    return difference == 0;
+}
+
+static void open_session(struct turn *turn, struct service_conn *conn)
+{
+    struct service *service = turn->service;
+    conn->session_id = session_table_new_id(&service->sessions);
+    conn->session = session_table_add(&service->sessions, conn->session_id,
+                                      conn->session_timeout_ms, turn->event->now_ms);
+    conn->session->conn = conn;
+    struct service_request *request = request_add(turn, conn, REQUEST_SUBMITTED, SLICE_NULL);
+    request->type = ZK_OP_CREATE_SESSION;
+    request->cxid = 0;
+    struct prep_request asked = {.session_id = conn->session_id,
+                                 .type = ZK_OP_CREATE_SESSION,
+                                 .identities = &conn->identities,
+                                 .session_timeout_ms = conn->session_timeout_ms};
+    const struct service_proposer *proposer = &service->private->proposer;
+    request->zxid = proposer->submit(proposer->ctx, &asked, turn->event, turn->outbox);
+    update_pause(turn, conn);
+}
+
+static void reopen_session(struct turn *turn,
+                           struct service_conn *conn,
+                           const struct connect_request *request)
+{
+    struct service *service = turn->service;
+    struct session *session = session_table_find(&service->sessions, request->session_id);
+    if (session != NULL && session->conn != NULL) {
+        service_conn_close(service, session->conn, CLOSE_SESSION_TAKEN_OVER, turn->outbox);
+    }
+    bool valid = session != NULL && password_matches(request->session_id, request->password) &&
+                 session_touch(&service->sessions, session, conn->session_timeout_ms,
+                               turn->event->now_ms);
+    service->stats.connections_revalidated += 1;
+    conn->session_id = request->session_id;
+    if (!valid) {
+        send_response(turn, conn, false);
+        service_conn_close(service, conn, CLOSE_SESSION_UNKNOWN, turn->outbox);
+        return;
+    }
+    ASSERT(session->conn == NULL);
+    session->conn = conn;
+    conn->session = session;
+    connect_done(turn, conn); /* it was answered at once, so nothing has queued up behind it */
+}
+
+void handle_connect_request(struct turn *turn, struct service_conn *conn, struct slice frame)
+{
+    struct service *service = turn->service;
+    const struct service_config *config = service->config;
+    struct connect_request request;
+    if (!read_connect_request(service, conn, frame, &request)) {
+        service_conn_close(service, conn, CLOSE_BAD_REQUEST, turn->outbox);
+        return;
+    }
+    service->stats.connection_requests += 1;
+    if (config->read_only && !conn->wants_read_only) {
+        service_conn_close(service, conn, CLOSE_NOT_READ_ONLY, turn->outbox);
+        return;
+    }
+    if (request.last_zxid_seen > service->tree.last_processed_zxid) {
+        /* It has seen a state that this server has not: time must not go back for it, so it is to
+         * try another one. */
+        service_conn_close(service, conn, CLOSE_ZXID_AHEAD, turn->outbox);
+        return;
+    }
+    conn->is_connecting = true;
+    conn->session_timeout_ms = MIN(MAX(request.timeout_ms, config->min_session_timeout_ms),
+                                   config->max_session_timeout_ms);
+    if (request.session_id == 0) {
+        open_session(turn, conn);
+    } else {
+        reopen_session(turn, conn, &request);
+    }
+}
+
+void session_expired(void *ctx, struct session *session)
+{
+    struct turn *turn = ctx;
+    turn->service->stats.stale_sessions_expired += 1;
+    submit_internal(turn, session->id, ZK_OP_CLOSE_SESSION, SLICE_NULL);
+}

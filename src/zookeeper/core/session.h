@@ -1,0 +1,86 @@
+/* session.h - sessions that are alive, and when they end.
+ *
+ * Model: expiry in buckets of tick_ms as upstream's ExpiryQueue: bucket = (now + timeout) / tick *
+ * tick + tick, so a session lives timeout to timeout + tick after it was last heard of. Time is the
+ * host's monotonic clock in ms, given in each call. Passwords are derived from the id with
+ * java.util.Random's generator, byte-identical to Apache's.
+ * Sources: SessionTrackerImpl, ExpiryQueue, ZooKeeperServer.generatePasswd; reference 2.3, 3.2.
+ */
+#ifndef ZOOKEEPER_CORE_SESSION_H
+#define ZOOKEEPER_CORE_SESSION_H
+
+#include "base/list.h"
+#include "base/map.h"
+
+#define SESSION_PASSWORD_BYTES 16
+
+struct service_conn;
+struct session_bucket; /* private: the sessions that end at the same moment */
+
+struct session {
+    int64_t id;
+    struct service_conn *conn; /* the connection that speaks for it here, NULL when there is none */
+    uint64_t expires_ms;       /* its bucket */
+    struct session_bucket *bucket; /* NULL once it is closing */
+    struct list link;              /* in the bucket */
+    int32_t timeout_ms;
+    bool is_closing;
+};
+
+struct session_table {
+    struct u64_map by_id; /* id -> struct session * */
+    uint32_t tick_ms;
+    int64_t next_id;
+    /* expires_ms -> struct session_bucket *, empty ones until they pass */
+    struct u64_map buckets;
+    struct session_bucket *recent; /* the bucket that the last touch hit, NULL when it is gone */
+    uint64_t next_expiry_ms;       /* of the earliest bucket; UINT64_MAX when there is none */
+};
+
+/* next_id starts as SessionTrackerImpl.initializeNextSessionId(server_id) makes it; start_ms is the
+ * host's monotonic clock. */
+void session_table_init(struct session_table *table,
+                        int32_t tick_ms,
+                        int64_t server_id,
+                        int64_t start_ms);
+void session_table_release(struct session_table *table);
+
+/* The id for a new session (skips INT64_MIN, 0 and ids in use). */
+int64_t session_table_new_id(struct session_table *table);
+
+/* Adds, or touches what is there (unless it is closing). */
+struct session *session_table_add(struct session_table *table,
+                                  int64_t id,
+                                  int32_t timeout_ms,
+                                  uint64_t now_ms);
+struct session *session_table_find(const struct session_table *table, int64_t id);
+
+/* The session was heard of: it now ends timeout_ms from now, rounded up to its bucket. False when
+ * it is closing. The timeout is the one that the connection negotiated, which may differ from the
+ * session's first. */
+bool session_touch(struct session_table *table,
+                   struct session *session,
+                   int32_t timeout_ms,
+                   uint64_t now_ms);
+
+/* From now on it cannot be touched and does not expire; session_table_remove is still to come. */
+void session_set_closing(struct session_table *table, struct session *session);
+void session_table_remove(struct session_table *table, int64_t id);
+
+/* Calls `expired` for each session whose bucket has passed, after marking it is_closing and taking
+ * it out of the queue. */
+void session_table_expire(struct session_table *table,
+                          uint64_t now_ms,
+                          void (*expired)(void *ctx, struct session *session),
+                          void *ctx);
+
+/* Sessions in order of their buckets, for `dump`. */
+void session_table_each_by_expiry(const struct session_table *table,
+                                  void (*each)(void *ctx, const struct session *session),
+                                  void *ctx);
+
+void session_table_check(const struct session_table *table);
+
+void session_password(int64_t id, uint8_t password[SESSION_PASSWORD_BYTES]);
+
+#endif

@@ -1,0 +1,508 @@
+/* four_letter.c - the four-letter words: plain text questions on the client port.
+ *
+ * A word is recognised before any length is read, on a connection without a session; the answer is
+ * sent whole and the connection closed. Words outside 4lw.commands.whitelist are answered with a
+ * sentence that says so. The texts are Apache's to the letter, since scripts parse them.
+ * Sources: server/command, ServerCnxn.dumpConnectionInfo, ServerStats.toString; reference 3.6.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "zookeeper/server/node.h"
+#include "zookeeper/server/server_metrics.h"
+#include "zookeeper/server/status.h"
+
+#define WORD(a, b, c, d) \
+    (((uint32_t)(a) << 24) | ((uint32_t)(b) << 16) | ((uint32_t)(c) << 8) | (uint32_t)(d))
+#define WORD_STMK WORD('s', 't', 'm', 'k')
+#define WORD_TELNET_CLOSE 0xfff4fffdu
+
+typedef void answer_function(struct node *node, struct slice argument, struct buffer *out);
+
+static answer_function answer_conf, answer_cons, answer_crst, answer_dirs, answer_dump, answer_envi,
+    answer_gtmk, answer_hash, answer_isro, answer_mntr, answer_ruok, answer_srst, answer_srvr,
+    answer_stat, answer_stmk, answer_wchc, answer_wchp, answer_wchs;
+
+static const struct {
+    uint32_t word;
+    const char *name;
+    answer_function *answer;
+} words[] = {
+    {WORD('c', 'o', 'n', 'f'), "conf", answer_conf},
+    {WORD('c', 'o', 'n', 's'), "cons", answer_cons},
+    {WORD('c', 'r', 's', 't'), "crst", answer_crst},
+    {WORD('d', 'i', 'r', 's'), "dirs", answer_dirs},
+    {WORD('d', 'u', 'm', 'p'), "dump", answer_dump},
+    {WORD('e', 'n', 'v', 'i'), "envi", answer_envi},
+    {WORD('g', 't', 'm', 'k'), "gtmk", answer_gtmk},
+    {WORD('h', 'a', 's', 'h'), "hash", answer_hash},
+    {WORD('i', 's', 'r', 'o'), "isro", answer_isro},
+    {WORD('m', 'n', 't', 'r'), "mntr", answer_mntr},
+    {WORD('r', 'u', 'o', 'k'), "ruok", answer_ruok},
+    {WORD('s', 'r', 's', 't'), "srst", answer_srst},
+    {WORD('s', 'r', 'v', 'r'), "srvr", answer_srvr},
+    {WORD('s', 't', 'a', 't'), "stat", answer_stat},
+    {WORD_STMK, "stmk", answer_stmk},
+    {WORD('w', 'c', 'h', 'c'), "wchc", answer_wchc},
+    {WORD('w', 'c', 'h', 'p'), "wchp", answer_wchp},
+    {WORD('w', 'c', 'h', 's'), "wchs", answer_wchs},
+    {WORD_TELNET_CLOSE, "telnet close", NULL},
+};
+
+static size_t find_word(uint32_t word)
+{
+    size_t i = 0;
+    while (i < ARRAY_LEN(words) && words[i].word != word) {
+        i++;
+    }
+    return i;
+}
+
+bool four_letter_is_word(uint32_t word)
+{
+    return find_word(word) < ARRAY_LEN(words);
+}
+
+size_t four_letter_argument_len(uint32_t word)
+{
+    return word == WORD_STMK ? 8 : 0;
+}
+
+/* The whitelist is a comma-separated list; isro joins it by itself when read-only mode is on. */
+static bool is_allowed(const struct node *node, const char *name)
+{
+    const struct zk_config *config = &node->config;
+    struct slice rest = slice_of_cstr(config->four_letter_whitelist);
+    if (config->four_letter_all || (config->read_only_mode_enabled && strcmp(name, "isro") == 0)) {
+        return true;
+    }
+    while (rest.len > 0) {
+        struct slice word;
+        text_cut(rest, ',', &word, &rest);
+        if (slice_equal_cstr(text_trim(word), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void four_letter_answer(struct node *node, uint32_t word, struct slice argument, struct buffer *out)
+{
+    size_t at = find_word(word);
+    ASSERT(at < ARRAY_LEN(words));
+    if (words[at].answer == NULL) {
+        return; /* telnet says goodbye */
+    }
+    if (!is_allowed(node, words[at].name)) {
+        buffer_append_cstr(out, words[at].name);
+        buffer_append_cstr(out, " is not executed because it is not in the whitelist.\n");
+        return;
+    }
+    words[at].answer(node, argument, out);
+}
+
+/* ---- small ones ------------------------------------------------------------------------------ */
+
+static void put_line(struct buffer *out, const char *name, int64_t value)
+{
+    buffer_append_cstr(out, name);
+    buffer_append_decimal(out, value);
+    buffer_append_u8(out, '\n');
+}
+
+static void answer_ruok(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)node;
+    (void)argument;
+    buffer_append_cstr(out, "imok");
+}
+
+static void answer_isro(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    buffer_append_cstr(out, node->service_config.read_only ? "ro" : "rw");
+}
+
+/* The trace mask selects what Apache's text trace logs; kept so that scripts which set it read it
+ * back. */
+static void answer_gtmk(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    buffer_append_decimal(out, node->trace_mask);
+}
+
+static void answer_stmk(struct node *node, struct slice argument, struct buffer *out)
+{
+    node->trace_mask = (int64_t)load_be64(argument.ptr);
+    buffer_append_decimal(out, node->trace_mask);
+}
+
+static void answer_crst(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    status_reset_connections(node);
+    buffer_append_cstr(out, "Connection stats reset.\n");
+}
+
+static void answer_srst(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    service_stats_reset(&node->machine.service);
+    buffer_append_cstr(out, "Server stats reset.\n");
+}
+
+static void answer_dirs(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    put_line(out, "datadir_size: ", status_snapshot_bytes(node));
+    put_line(out, "logdir_size: ", status_log_bytes(node));
+}
+
+static void answer_hash(struct node *node, struct slice argument, struct buffer *out)
+{
+    const struct tree *tree = &node->machine.service.tree;
+    (void)argument;
+    if (tree->config.digest_enabled) {
+        buffer_append_hex(out, (uint64_t)tree->last_processed_zxid);
+        buffer_append_cstr(out, ": ");
+        buffer_append_decimal(out, (int64_t)tree->digest);
+        buffer_append_u8(out, '\n');
+    }
+}
+
+static void answer_mntr(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    server_metrics_print_mntr(node->metrics, out);
+}
+
+/* ---- conf and envi --------------------------------------------------------------------------- */
+
+static void answer_conf(struct node *node, struct slice argument, struct buffer *out)
+{
+    const struct zk_config *config = &node->config;
+    (void)argument;
+    put_line(out, "clientPort=", node_client_address(node).port);
+    put_line(out, "secureClientPort=", -1);
+    buffer_append_cstr(out, "dataDir=");
+    buffer_append_cstr(out, node->dir.snap_dir);
+    put_line(out, "\ndataDirSize=", status_snapshot_bytes(node));
+    buffer_append_cstr(out, "dataLogDir=");
+    buffer_append_cstr(out, node->dir.log_dir);
+    put_line(out, "\ndataLogSize=", status_log_bytes(node));
+    put_line(out, "tickTime=", config->tick_time_ms);
+    put_line(out, "maxClientCnxns=", config->max_client_connections);
+    put_line(out, "minSessionTimeout=", config->min_session_timeout_ms);
+    put_line(out, "maxSessionTimeout=", config->max_session_timeout_ms);
+    put_line(out, "clientPortListenBacklog=", config->client_port_listen_backlog);
+    put_line(out, "serverId=", 0);
+}
+
+static void put_entry(void *ctx, const char *name, const char *value)
+{
+    struct buffer *out = ctx;
+    buffer_append_cstr(out, name);
+    buffer_append_u8(out, '=');
+    buffer_append_cstr(out, value);
+    buffer_append_u8(out, '\n');
+}
+
+static void answer_envi(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    buffer_append_cstr(out, "Environment:\n");
+    status_environment(node->runtime, put_entry, out);
+}
+
+/* ---- srvr, stat, cons ------------------------------------------------------------------------ */
+
+struct connection_dump {
+    struct buffer *out;
+    bool is_brief;
+};
+
+static void put_field(struct buffer *out, const char *name, int64_t value)
+{
+    buffer_append_cstr(out, name);
+    buffer_append_decimal(out, value);
+}
+
+static void put_hex_field(struct buffer *out, const char *name, uint64_t value)
+{
+    buffer_append_cstr(out, name);
+    buffer_append_hex(out, value);
+}
+
+static void put_session_fields(struct buffer *out, const struct service_conn *conn)
+{
+    const struct conn_stats *stats = &conn->stats;
+    put_hex_field(out, ",sid=0x", (uint64_t)conn->session_id);
+    buffer_append_cstr(out, ",lop=");
+    buffer_append_cstr(out, service_last_op_text(stats->last_op));
+    put_field(out, ",est=", (int64_t)stats->established_ms);
+    put_field(out, ",to=", conn->session_timeout_ms);
+    if (stats->last_cxid >= 0) {
+        put_hex_field(out, ",lcxid=0x", (uint64_t)stats->last_cxid);
+    }
+    put_hex_field(out, ",lzxid=0x", (uint64_t)stats->last_zxid);
+    put_field(out, ",lresp=", (int64_t)stats->last_response_ms);
+    put_field(out, ",llat=", stats->last_latency_ms);
+    put_field(out, ",minlat=", MAX(stats->min_latency_ms, 0));
+    put_field(out, ",avglat=",
+              stats->latency_count == 0 ? 0
+                                        : (int64_t)(stats->latency_sum_ms / stats->latency_count));
+    put_field(out, ",maxlat=", stats->max_latency_ms);
+}
+
+static void put_connection(void *ctx,
+                           struct service_conn *conn,
+                           const struct tcp_address *peer,
+                           size_t queued_bytes)
+{
+    const struct connection_dump *dump = ctx;
+    struct buffer *out = dump->out;
+    char host[TCP_ADDRESS_TEXT_MAX];
+    (void)queued_bytes;
+    tcp_address_host_text(peer, host);
+    buffer_append_cstr(out, " /");
+    buffer_append_cstr(out, host);
+    put_field(out, ":", peer->port);
+    buffer_append_cstr(out, conn->is_paused ? "[0]" : "[1]");
+    put_field(out, "(queued=", conn->pending_count);
+    put_field(out, ",recved=", (int64_t)conn->stats.received);
+    put_field(out, ",sent=", (int64_t)conn->stats.sent);
+    if (!dump->is_brief && conn->session_id != 0) {
+        put_session_fields(out, conn);
+    }
+    buffer_append_cstr(out, ")\n");
+}
+
+static void put_connections(struct node *node, bool is_brief, struct buffer *out)
+{
+    struct connection_dump dump = {.out = out, .is_brief = is_brief};
+    client_port_each(node, put_connection, &dump);
+}
+
+static void put_server(struct node *node, struct buffer *out)
+{
+    const struct service *service = &node->machine.service;
+    const struct service_stats *stats = &service->stats;
+    put_field(out, "Latency min/avg/max: ", stats->latency_count == 0 ? 0 : stats->latency_min_ms);
+    buffer_append_u8(out, '/');
+    status_put_average(out, stats->latency_sum_ms, stats->latency_count);
+    put_field(out, "/", stats->latency_max_ms);
+    put_field(out, "\nReceived: ", (int64_t)stats->packets_received);
+    put_field(out, "\nSent: ", (int64_t)stats->packets_sent);
+    put_field(out, "\nConnections: ", (int64_t)node->client_count);
+    put_field(out, "\nOutstanding: ", service->outstanding);
+    put_hex_field(out, "\nZxid: 0x", (uint64_t)service->tree.last_processed_zxid);
+    buffer_append_cstr(out, "\nMode: ");
+    buffer_append_cstr(out, status_mode(node));
+    put_field(out, "\nNode count: ", (int64_t)service->tree.node_count);
+    buffer_append_u8(out, '\n');
+}
+
+static void put_version(struct buffer *out)
+{
+    buffer_append_cstr(out, "Zookeeper version: ");
+    status_put_version(out);
+    buffer_append_u8(out, '\n');
+}
+
+static void answer_srvr(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    put_version(out);
+    put_server(node, out);
+}
+
+static void answer_stat(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    put_version(out);
+    buffer_append_cstr(out, "Clients:\n");
+    put_connections(node, true, out);
+    buffer_append_u8(out, '\n');
+    put_server(node, out);
+}
+
+static void answer_cons(struct node *node, struct slice argument, struct buffer *out)
+{
+    (void)argument;
+    put_connections(node, false, out);
+    buffer_append_u8(out, '\n');
+}
+
+/* ---- dump and the watches -------------------------------------------------------------------- */
+
+struct session_dump {
+    struct node *node;
+    struct buffer *out;
+    const struct session_table *sessions;
+    uint64_t bucket_ms; /* whose heading was printed last */
+    bool has_heading;
+};
+
+static void count_bucket(void *ctx, const struct session *session)
+{
+    (void)session;
+    (*(int64_t *)ctx)++;
+}
+
+static void put_session(void *ctx, const struct session *session)
+{
+    struct session_dump *dump = ctx;
+    if (!dump->has_heading || session->expires_ms != dump->bucket_ms) {
+        dump->has_heading = true;
+        dump->bucket_ms = session->expires_ms;
+        buffer_append_decimal(dump->out, status_bucket_size(dump->sessions, session->expires_ms));
+        buffer_append_cstr(dump->out, " expire at ");
+        status_put_date(dump->out, status_monotonic_to_wall_ms(dump->node, session->expires_ms));
+        buffer_append_cstr(dump->out, ":\n");
+    }
+    put_hex_field(dump->out, "\t0x", (uint64_t)session->id);
+    buffer_append_cstr(dump->out, "\n");
+}
+
+static void put_ephemeral(void *ctx, struct slice path)
+{
+    struct buffer *out = ctx;
+    buffer_append_u8(out, '\t');
+    buffer_append(out, path);
+    buffer_append_u8(out, '\n');
+}
+
+static void put_owner(void *ctx, int64_t session_id, uint64_t count)
+{
+    struct session_dump *dump = ctx;
+    (void)count;
+    put_hex_field(dump->out, "0x", (uint64_t)session_id);
+    buffer_append_cstr(dump->out, ":\n");
+    tree_each_ephemeral(&dump->node->machine.service.tree, session_id, put_ephemeral, dump->out);
+}
+
+static void count_owner(void *ctx, int64_t session_id, uint64_t count)
+{
+    (void)session_id;
+    (void)count;
+    (*(int64_t *)ctx)++;
+}
+
+static void answer_dump(struct node *node, struct slice argument, struct buffer *out)
+{
+    const struct service *service = &node->machine.service;
+    struct session_dump dump = {.node = node, .out = out, .sessions = &service->sessions};
+    int64_t sessions = 0;
+    int64_t owners = 0;
+    (void)argument;
+    session_table_each_by_expiry(&service->sessions, count_bucket, &sessions);
+    tree_each_ephemeral_owner(&service->tree, count_owner, &owners);
+    put_field(out, "SessionTracker dump:\nSession Sets (", status_bucket_count(&service->sessions));
+    put_field(out, ")/(", sessions);
+    buffer_append_cstr(out, "):\n");
+    session_table_each_by_expiry(&service->sessions, put_session, &dump);
+    put_field(out, "ephemeral nodes dump:\nSessions with Ephemerals (", owners);
+    buffer_append_cstr(out, "):\n");
+    tree_each_ephemeral_owner(&service->tree, put_owner, &dump);
+    put_field(out, "Connections dump:\nConnections Sets (", node->client_count == 0 ? 0 : 1);
+    put_field(out, ")/(", (int64_t)node->client_count);
+    buffer_append_cstr(out, "):\n");
+    put_connections(node, true, out);
+}
+
+static void answer_wchs(struct node *node, struct slice argument, struct buffer *out)
+{
+    struct status_watches watches;
+    (void)argument;
+    status_count_watches(node, &watches);
+    buffer_append_decimal(out, watches.connections);
+    put_field(out, " connections watching ", watches.paths);
+    put_field(out, " paths\nTotal watches:", watches.total);
+    buffer_append_u8(out, '\n');
+}
+
+/* wchp and wchc show the data watches only, as upstream does. Pairs are gathered once, then put in
+ * the order that is wanted. */
+struct watch_pair {
+    const struct watcher *watcher;
+    struct slice path;
+};
+
+struct watch_pairs {
+    struct watch_pair *pairs;
+    size_t count;
+    size_t cap;
+};
+
+static void gather_pair(void *ctx, struct slice path, const struct watcher *watcher)
+{
+    struct watch_pairs *gathered = ctx;
+    if (gathered->count == gathered->cap) {
+        size_t cap = gathered->cap == 0 ? 64 : gathered->cap * 2;
+        gathered->pairs = mem_realloc(gathered->pairs, gathered->cap * sizeof gathered->pairs[0],
+                                      cap * sizeof gathered->pairs[0]);
+        gathered->cap = cap;
+    }
+    gathered->pairs[gathered->count++] = (struct watch_pair){watcher, path};
+}
+
+static int compare_by_watcher(const void *a, const void *b)
+{
+    const struct watch_pair *left = a;
+    const struct watch_pair *right = b;
+    if (left->watcher->id != right->watcher->id) {
+        return left->watcher->id < right->watcher->id ? -1 : 1;
+    }
+    return slice_compare(left->path, right->path);
+}
+
+static uint64_t session_of(const struct watcher *watcher)
+{
+    const char *conn = (const char *)watcher - offsetof(struct service_conn, watcher);
+    return (uint64_t)((const struct service_conn *)(const void *)conn)->session_id;
+}
+
+static void put_path(struct buffer *out, struct slice path)
+{
+    buffer_append(out, path);
+    buffer_append_u8(out, '\n');
+}
+
+static void answer_wchp(struct node *node, struct slice argument, struct buffer *out)
+{
+    struct watch_pairs gathered = {0};
+    (void)argument;
+    watch_each(&node->machine.service.data_watches, gather_pair, &gathered);
+    for (size_t i = 0; i < gathered.count; i++) {
+        if (i == 0 || !slice_equal(gathered.pairs[i].path, gathered.pairs[i - 1].path)) {
+            put_path(out, gathered.pairs[i].path);
+        }
+        put_hex_field(out, "\t0x", session_of(gathered.pairs[i].watcher));
+        buffer_append_u8(out, '\n');
+    }
+    buffer_append_u8(out, '\n');
+    mem_free(gathered.pairs, gathered.cap * sizeof gathered.pairs[0]);
+}
+
+static void answer_wchc(struct node *node, struct slice argument, struct buffer *out)
+{
+    struct watch_pairs gathered = {0};
+    (void)argument;
+    watch_each(&node->machine.service.data_watches, gather_pair, &gathered);
+    if (gathered.count > 0) {
+        qsort(gathered.pairs, gathered.count, sizeof gathered.pairs[0], compare_by_watcher);
+    }
+    for (size_t i = 0; i < gathered.count; i++) {
+        if (i == 0 || gathered.pairs[i].watcher != gathered.pairs[i - 1].watcher) {
+            put_hex_field(out, "0x", session_of(gathered.pairs[i].watcher));
+            buffer_append_u8(out, '\n');
+        }
+        buffer_append_u8(out, '\t');
+        put_path(out, gathered.pairs[i].path);
+    }
+    buffer_append_u8(out, '\n');
+    mem_free(gathered.pairs, gathered.cap * sizeof gathered.pairs[0]);
+}

@@ -1,0 +1,374 @@
+/* server_metrics.c - see server_metrics.h.
+ *
+ * Nothing is counted here. Gauges read through functions; counters and summaries are copied from
+ * where they are counted just before printing, so that the hot path touches plain integers. Metrics
+ * of parts that a server alone does not have (elections, learners, TLS handshakes) are registered
+ * as well, since dashboards name them: nothing ever counts them, so they are 0, as they are on
+ * Apache's standalone server.
+ */
+#include "zookeeper/server/server_metrics.h"
+
+#include "base/memory.h"
+#include "zookeeper/server/status.h"
+
+#define COUNTERS_MAX 96
+#define SUMMARIES_MAX 96
+
+struct copied_counter {
+    struct metric *metric;
+    const uint64_t *source;
+};
+
+struct copied_summary {
+    struct metric *metric;
+    const struct histogram *source;
+    uint64_t divisor; /* of the source's unit: microseconds kept, milliseconds shown */
+};
+
+struct server_metrics {
+    struct node *node;
+    struct metrics registry;
+    struct copied_counter counters[COUNTERS_MAX];
+    size_t counter_count;
+    struct copied_summary summaries[SUMMARIES_MAX];
+    size_t summary_count;
+};
+
+/* ---- gauges ---------------------------------------------------------------------------------- */
+
+#define GAUGE(name, expression)           \
+    static double gauge_##name(void *ctx) \
+    {                                     \
+        struct node *node = ctx;          \
+        return (double)(expression);      \
+    }
+
+GAUGE(znode_count, node->machine.service.tree.node_count)
+GAUGE(approximate_data_size, node->machine.service.tree.approximate_data_size)
+GAUGE(ephemerals_count, node->machine.service.tree.ephemerals_count)
+GAUGE(global_sessions, node->machine.service.tree.sessions.count)
+GAUGE(watch_count,
+      node->machine.service.data_watches.watch_count +
+          node->machine.service.child_watches.watch_count)
+GAUGE(num_alive_connections, node->client_count)
+GAUGE(outstanding_requests, node->machine.service.outstanding)
+GAUGE(min_latency,
+      node->machine.service.stats.latency_count == 0 ? 0
+                                                     : node->machine.service.stats.latency_min_ms)
+GAUGE(max_latency, node->machine.service.stats.latency_max_ms)
+GAUGE(packets_received, node->machine.service.stats.packets_received)
+GAUGE(packets_sent, node->machine.service.stats.packets_sent)
+GAUGE(last_client_response_size, node->machine.service.stats.last_response_bytes)
+GAUGE(max_client_response_size, node->machine.service.stats.max_response_bytes)
+GAUGE(min_client_response_size, node->machine.service.stats.min_response_bytes)
+GAUGE(auth_failed_count, node->machine.service.stats.auth_failed)
+GAUGE(uptime, (runtime_now_ns(node->runtime) - node->start_ns) / 1000000)
+
+static double gauge_avg_latency(void *ctx)
+{
+    const struct service_stats *stats = &((struct node *)ctx)->machine.service.stats;
+    return status_average(stats->latency_sum_ms, stats->latency_count);
+}
+
+static double gauge_zero(void *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+/* -1, as Apache says, when the system does not tell. */
+static double gauge_open_files(void *ctx)
+{
+    const struct node *node = ctx;
+    struct runtime_machine machine;
+    runtime_machine(node->runtime, &machine);
+    return (double)machine.open_files;
+}
+
+static double gauge_max_files(void *ctx)
+{
+    const struct node *node = ctx;
+    struct runtime_machine machine;
+    runtime_machine(node->runtime, &machine);
+    return (double)machine.open_files_max;
+}
+
+static const struct {
+    const char *name;
+    const char *help;
+    double (*read)(void *ctx);
+} gauges[] = {
+    {"min_latency", "shortest request in ms", gauge_min_latency},
+    {"max_latency", "longest request in ms", gauge_max_latency},
+    {"packets_received", "requests taken", gauge_packets_received},
+    {"packets_sent", "replies and events sent", gauge_packets_sent},
+    {"num_alive_connections", "client connections", gauge_num_alive_connections},
+    {"outstanding_requests", "requests taken and not yet answered", gauge_outstanding_requests},
+    {"uptime", "ms since the start", gauge_uptime},
+    {"znode_count", "nodes", gauge_znode_count},
+    {"watch_count", "watches", gauge_watch_count},
+    {"ephemerals_count", "ephemeral nodes", gauge_ephemerals_count},
+    {"approximate_data_size", "bytes of paths and data", gauge_approximate_data_size},
+    {"global_sessions", "sessions", gauge_global_sessions},
+    {"local_sessions", "sessions known to one server only", gauge_zero},
+    {"auth_failed_count", "failed authentications", gauge_auth_failed_count},
+    {"open_file_descriptor_count", "descriptors in use", gauge_open_files},
+    {"max_file_descriptor_count", "descriptors that may be used", gauge_max_files},
+    {"last_client_response_size", "bytes of the newest reply", gauge_last_client_response_size},
+    {"max_client_response_size", "bytes of the largest reply", gauge_max_client_response_size},
+    {"min_client_response_size", "bytes of the smallest reply", gauge_min_client_response_size},
+    {"outstanding_tls_handshake", "TLS handshakes under way", gauge_zero},
+    {"non_mtls_remote_conn_count", "remote connections without mutual TLS", gauge_zero},
+    {"non_mtls_local_conn_count", "local connections without mutual TLS", gauge_zero},
+};
+
+/* ---- counters and summaries ------------------------------------------------------------------ */
+
+#define NODE(field) offsetof(struct node, field)
+#define NOT_COUNTED SIZE_MAX /* no part of this server can cause it */
+
+static const struct {
+    const char *name;
+    size_t offset;
+} counters[] = {
+    {"bytes_received_count", NODE(stats.bytes_received)},
+    {"response_bytes", NODE(stats.bytes_sent)},
+    {"connection_request_count", NODE(machine.service.stats.connection_requests)},
+    {"connection_revalidate_count", NODE(machine.service.stats.connections_revalidated)},
+    {"connection_rejected", NODE(stats.connections_rejected)},
+    {"sessionless_connections_expired", NODE(stats.sessionless_expired)},
+    {"stale_sessions_expired", NODE(machine.service.stats.stale_sessions_expired)},
+    {"large_requests_rejected", NODE(stats.large_requests_rejected)},
+    {"watch_bytes", NODE(stats.watch_bytes)},
+    {"sync_processor_request_queued", NODE(machine.service.stats.commits)},
+    {"commit_count", NODE(machine.service.stats.commits)},
+    {"snap_count", NODE(stats.snapshots_taken)},
+    {"snapshot_error_count", NODE(stats.snapshot_errors)},
+    {"restore_error_count", NODE(stats.restore_errors)},
+    {"digest_mismatches_count", NODE(machine.service.stats.digest_mismatches)},
+    {"unrecoverable_error_count", NOT_COUNTED},
+    {"snapshot_rate_limited_count", NODE(stats.snapshot_rate_limited)},
+    {"restore_rate_limited_count", NODE(stats.restore_rate_limited)},
+    {"looking_count", NOT_COUNTED},
+    {"diff_count", NOT_COUNTED},
+    {"proposal_count", NOT_COUNTED},
+    {"revalidate_count", NOT_COUNTED},
+    {"connection_drop_count", NOT_COUNTED},
+    {"request_commit_queued", NOT_COUNTED},
+    {"learner_proposal_received_count", NOT_COUNTED},
+    {"learner_commit_received_count", NOT_COUNTED},
+    {"quit_leading_due_to_disloyal_voter", NOT_COUNTED},
+    {"throttled_ops", NOT_COUNTED},
+    {"stale_requests", NOT_COUNTED},
+    {"stale_requests_dropped", NOT_COUNTED},
+    {"stale_replies", NOT_COUNTED},
+    {"request_throttle_wait_count", NOT_COUNTED},
+    {"ensemble_auth_success", NOT_COUNTED},
+    {"ensemble_auth_fail", NOT_COUNTED},
+    {"ensemble_auth_skip", NOT_COUNTED},
+    {"unsuccessful_handshake", NOT_COUNTED},
+    {"insecure_admin_count", NOT_COUNTED},
+    {"tls_handshake_exceeded", NOT_COUNTED},
+    {"cnxn_closed_without_zk_server_running", NOT_COUNTED},
+    {"skip_learner_request_to_next_processor_count", NOT_COUNTED},
+    {"response_packet_cache_hits", NOT_COUNTED},
+    {"response_packet_cache_misses", NOT_COUNTED},
+    {"response_packet_get_children_cache_hits", NOT_COUNTED},
+    {"response_packet_get_children_cache_misses", NOT_COUNTED},
+    {"prep_processor_request_queued", NOT_COUNTED},
+    {"requests_not_forwarded_to_commit_processor", NOT_COUNTED},
+    {"add_dead_watcher_stall_time", NOT_COUNTED},
+    {"dead_watchers_queued", NOT_COUNTED},
+    {"dead_watchers_cleared", NOT_COUNTED},
+};
+
+static const struct {
+    const char *name;
+    size_t offset;
+    uint64_t divisor;
+    bool is_advanced;
+} summaries[] = {
+    {"fsynctime", NODE(stats.fsync_us), 1000, false},
+    {"snapshottime", NODE(stats.snapshot_ms), 1, false},
+    {"dbinittime", NODE(stats.db_init), 1, false},
+    {"restore_time", NODE(stats.restore_ms), 1, false},
+    {"readlatency", NODE(machine.service.stats.read_latency_us), 1000, true},
+    {"updatelatency", NODE(machine.service.stats.update_latency_us), 1000, true},
+    {"sync_processor_batch_size", NODE(stats.sync_batch_size), 1, false},
+    {"sync_processor_queue_size", NODE(stats.sync_batch_size), 1, false},
+    {"sync_process_time", NODE(stats.fsync_us), 1000, false},
+    {"sync_processor_queue_flush_time_ms", NODE(stats.fsync_us), 1000, true},
+    {"sync_processor_queue_and_flush_time_ms", NODE(machine.service.stats.update_latency_us), 1000,
+     true},
+    {"startup_snap_load_time", NODE(stats.snapshot_load_ms), 1, false},
+    {"startup_txns_load_time", NODE(stats.txns_load_ms), 1, false},
+    {"startup_txns_loaded", NODE(stats.txns_loaded), 1, false},
+    {"node_created_watch_count", NODE(machine.service.stats.node_created_watches), 1, false},
+    {"node_deleted_watch_count", NODE(machine.service.stats.node_deleted_watches), 1, false},
+    {"node_changed_watch_count", NODE(machine.service.stats.node_changed_watches), 1, false},
+    {"node_children_watch_count", NODE(machine.service.stats.node_children_watches), 1, false},
+    /* Ensembles: leaders, followers, observers and what passes between them. */
+    {"commit_process_time", NOT_COUNTED, 1, false},
+    {"election_time", NOT_COUNTED, 1, false},
+    {"follower_sync_time", NOT_COUNTED, 1, false},
+    {"inflight_diff_count", NOT_COUNTED, 1, false},
+    {"inflight_snap_count", NOT_COUNTED, 1, false},
+    {"leader_unavailable_time", NOT_COUNTED, 1, false},
+    {"learner_request_processor_queue_size", NOT_COUNTED, 1, false},
+    {"observer_sync_time", NOT_COUNTED, 1, false},
+    {"proposal_process_time", NOT_COUNTED, 1, false},
+    {"socket_closing_time", NOT_COUNTED, 1, false},
+    {"unavailable_time", NOT_COUNTED, 1, false},
+    {"commit_propagation_latency", NOT_COUNTED, 1, true},
+    {"om_commit_process_time_ms", NOT_COUNTED, 1, true},
+    {"om_proposal_process_time_ms", NOT_COUNTED, 1, true},
+    {"propagation_latency", NOT_COUNTED, 1, true},
+    {"proposal_ack_creation_latency", NOT_COUNTED, 1, true},
+    {"proposal_latency", NOT_COUNTED, 1, true},
+    {"quorum_ack_latency", NOT_COUNTED, 1, true},
+    /* The commit processor, which a server alone does not run (Apache's neither). */
+    {"commit_commit_proc_req_queued", NOT_COUNTED, 1, false},
+    {"concurrent_request_processing_in_commit_processor", NOT_COUNTED, 1, false},
+    {"pending_session_queue_size", NOT_COUNTED, 1, false},
+    {"read_commit_proc_issued", NOT_COUNTED, 1, false},
+    {"read_commit_proc_req_queued", NOT_COUNTED, 1, false},
+    {"reads_after_write_in_session_queue", NOT_COUNTED, 1, false},
+    {"reads_issued_from_session_queue", NOT_COUNTED, 1, false},
+    {"requests_in_session_queue", NOT_COUNTED, 1, false},
+    {"session_queues_drained", NOT_COUNTED, 1, false},
+    {"time_waiting_empty_pool_in_commit_processor_read_ms", NOT_COUNTED, 1, false},
+    {"write_batch_time_in_commit_processor", NOT_COUNTED, 1, false},
+    {"write_commit_proc_issued", NOT_COUNTED, 1, false},
+    {"write_commit_proc_req_queued", NOT_COUNTED, 1, false},
+    {"local_write_committed_time_ms", NOT_COUNTED, 1, true},
+    {"read_commitproc_time_ms", NOT_COUNTED, 1, true},
+    {"read_final_proc_time_ms", NOT_COUNTED, 1, true},
+    {"server_write_committed_time_ms", NOT_COUNTED, 1, true},
+    {"write_commitproc_time_ms", NOT_COUNTED, 1, true},
+    {"write_final_proc_time_ms", NOT_COUNTED, 1, true},
+    /* Queues and threads that there are none of here: a request is prepared where it is read. */
+    {"close_session_prep_time", NOT_COUNTED, 1, true},
+    {"connection_token_deficit", NOT_COUNTED, 1, false},
+    {"dead_watchers_cleaner_latency", NOT_COUNTED, 1, true},
+    {"jvm_pause_time_ms", NOT_COUNTED, 1, true},
+    {"netty_queued_buffer_capacity", NOT_COUNTED, 1, false},
+    {"prep_process_time", NOT_COUNTED, 1, false},
+    {"prep_processor_queue_size", NOT_COUNTED, 1, false},
+    {"prep_processor_queue_time_ms", NOT_COUNTED, 1, true},
+    {"request_throttle_queue_time_ms", NOT_COUNTED, 1, true},
+    {"sync_processor_queue_time_ms", NOT_COUNTED, 1, true},
+};
+
+static uint64_t no_count;
+static const struct histogram no_values;
+
+_Static_assert(ARRAY_LEN(counters) <= COUNTERS_MAX, "every counter has its place");
+_Static_assert(ARRAY_LEN(summaries) <= SUMMARIES_MAX, "every summary has its place");
+
+static void register_all(struct server_metrics *metrics)
+{
+    struct node *node = metrics->node;
+    struct metrics *registry = &metrics->registry;
+    metrics_gauge_real(registry, "avg_latency", "mean latency of requests in ms", gauge_avg_latency,
+                       node);
+    metrics_gauge_real(registry, "connection_drop_probability",
+                       "share of connections dropped by throttling", gauge_zero, node);
+    for (size_t i = 0; i < ARRAY_LEN(gauges); i++) {
+        metrics_gauge(registry, gauges[i].name, gauges[i].help, gauges[i].read, node);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
+        bool is_counted = counters[i].offset != NOT_COUNTED;
+        metrics->counters[metrics->counter_count++] = (struct copied_counter){
+            .metric = metrics_counter(registry, counters[i].name, NULL),
+            .source = is_counted ? (const uint64_t *)(const void *)((const char *)node +
+                                                                    counters[i].offset)
+                                 : &no_count,
+        };
+    }
+    for (size_t i = 0; i < ARRAY_LEN(summaries); i++) {
+        metrics->summaries[metrics->summary_count++] = (struct copied_summary){
+            .metric = metrics_summary(registry, summaries[i].name, NULL, summaries[i].is_advanced),
+            .source = summaries[i].offset == NOT_COUNTED
+                          ? &no_values
+                          : (const struct histogram *)(const void *)((const char *)node +
+                                                                     summaries[i].offset),
+            .divisor = summaries[i].divisor,
+        };
+    }
+}
+
+struct server_metrics *server_metrics_create(struct node *node)
+{
+    struct server_metrics *metrics = mem_alloc_zeroed(sizeof *metrics);
+    metrics->node = node;
+    metrics_init(&metrics->registry);
+    register_all(metrics);
+    return metrics;
+}
+
+void server_metrics_destroy(struct server_metrics *metrics)
+{
+    metrics_release(&metrics->registry);
+    mem_free(metrics, sizeof *metrics);
+}
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+/* The same counts in a coarser unit. */
+static void copy_histogram(struct metric *metric, const struct histogram *source, uint64_t divisor)
+{
+    if (source->count == 0) {
+        return;
+    }
+    if (metric->histogram == NULL) {
+        metric->histogram = mem_alloc_zeroed(sizeof *metric->histogram);
+    }
+    if (divisor == 1) {
+        *metric->histogram = *source;
+        return;
+    }
+    histogram_clear(metric->histogram);
+    histogram_add_scaled(metric->histogram, source, divisor);
+}
+
+static void refresh(struct server_metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->counter_count; i++) {
+        metrics->counters[i].metric->counter = (int64_t)*metrics->counters[i].source;
+    }
+    for (size_t i = 0; i < metrics->summary_count; i++) {
+        const struct copied_summary *summary = &metrics->summaries[i];
+        copy_histogram(summary->metric, summary->source, summary->divisor);
+    }
+}
+
+const struct metrics *server_metrics_registry(struct server_metrics *metrics)
+{
+    refresh(metrics);
+    return &metrics->registry;
+}
+
+void server_metrics_print_mntr(struct server_metrics *metrics, struct buffer *out)
+{
+    buffer_append_cstr(out, "zk_version\t");
+    status_put_version(out);
+    buffer_append_cstr(out, "\nzk_server_state\t");
+    buffer_append_cstr(out, status_mode(metrics->node));
+    buffer_append_u8(out, '\n');
+    /* Apache's Prometheus provider prints its own form here, labels and all. */
+    if (metrics->node->config.prometheus_enabled) {
+        metrics_print_mntr_prometheus(server_metrics_registry(metrics), out);
+    } else {
+        /* As with Apache's, the words' form follows the provider that is configured. */
+        if (metrics->node->config.prometheus_enabled) {
+            metrics_print_mntr_prometheus(server_metrics_registry(metrics), out);
+        } else {
+            metrics_print_mntr(server_metrics_registry(metrics), out);
+        }
+    }
+}
+
+void server_metrics_print_prometheus(struct server_metrics *metrics, struct buffer *out)
+{
+    metrics_print_prometheus(server_metrics_registry(metrics), out);
+}
