@@ -1,0 +1,5 @@
+module samsa.test/zk_go_client
+
+go 1.19
+
+require github.com/go-zookeeper/zk v1.0.4

@@ -1,0 +1,165 @@
+"""Fetch Apache ZooKeeper and what it needs at run time, through Maven's own client.
+
+For each version a small pom is written into the cache folder and `dependency:copy-dependencies`
+fills lib/ beside it.  Versions of the third-party libraries are not listed here: they are taken
+from the release's own parent pom, which is imported as a bill of materials, so every server runs
+with exactly the libraries it was published with.
+
+A folder is complete when its `complete` file exists; it is built under a temporary name and
+renamed, so that two test runs that start together do not see each other's half.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+# The last release of each line whose data directories and protocol Samsa must understand.
+VERSIONS = ("3.5.10", "3.6.4", "3.7.2", "3.8.4", "3.9.5")
+NEWEST = VERSIONS[-1]
+PROMETHEUS = "3.9.4"
+
+MAVEN_TIMEOUT_S = 600
+
+POM = """<?xml version="1.0" encoding="UTF-8"?>
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>samsa.test</groupId>
+  <artifactId>zookeeper-peer</artifactId>
+  <version>{version}</version>
+  <packaging>pom</packaging>
+  <dependencyManagement>
+    <dependencies>
+      <dependency>
+        <groupId>org.apache.zookeeper</groupId>
+        <artifactId>parent</artifactId>
+        <version>{version}</version>
+        <type>pom</type>
+        <scope>import</scope>
+      </dependency>
+    </dependencies>
+  </dependencyManagement>
+  <dependencies>
+{dependencies}
+  </dependencies>
+</project>
+"""
+
+
+class PeerUnavailable(Exception):
+    """Java, Maven or the artifacts are not there; the message says which and why."""
+
+
+def version_tuple(version):
+    return tuple(int(part) for part in version.split("."))
+
+
+def cache_root():
+    return Path(os.environ.get("SAMSA_PEERS") or Path.home() / ".cache" / "samsa-peers")
+
+
+def java_program():
+    home = os.environ.get("JAVA_HOME")
+    if home and os.access(Path(home) / "bin" / "java", os.X_OK):
+        return str(Path(home) / "bin" / "java")
+    found = shutil.which("java")
+    if not found:
+        raise PeerUnavailable("no java on PATH and no JAVA_HOME")
+    return found
+
+
+def artifacts(version):
+    """(group, artifact, version or None): what a complete server and zkCli of this release need.
+
+    ZooKeeper's pom marks the AdminServer's, the metrics', the snapshot compression's and the
+    shell's libraries as provided or optional, so they do not arrive by themselves.
+    """
+    release = version_tuple(version)
+    wanted = [
+        ("org.apache.zookeeper", "zookeeper", version),
+        ("commons-cli", "commons-cli", None),
+        ("com.fasterxml.jackson.core", "jackson-databind", None),
+        ("org.eclipse.jetty", "jetty-server", None),
+        ("org.eclipse.jetty", "jetty-servlet", None),
+        ("org.jline" if release >= (3, 9, 5) else "jline", "jline", None),
+    ]
+    if release >= (3, 8):
+        wanted.append(("ch.qos.logback", "logback-classic", None))
+        wanted.append(("ch.qos.logback", "logback-core", None))
+    else:
+        wanted.append(("org.slf4j", "slf4j-reload4j", None))
+        wanted.append(("ch.qos.reload4j", "reload4j", None))
+    if release >= (3, 6):
+        wanted.append(("io.dropwizard.metrics", "metrics-core", None))
+        wanted.append(("org.xerial.snappy", "snappy-java", None))
+    if release >= (3, 9):
+        # Not every release published this one; it is a plug-in and runs with its neighbours.
+        wanted.append(("org.apache.zookeeper", "zookeeper-prometheus-metrics", PROMETHEUS))
+    if release < (3, 6):
+        wanted.append(("com.googlecode.json-simple", "json-simple", None))
+    return wanted
+
+
+def render_pom(version):
+    lines = []
+    for group, artifact, fixed in artifacts(version):
+        lines.append("    <dependency>")
+        lines.append(f"      <groupId>{group}</groupId>")
+        lines.append(f"      <artifactId>{artifact}</artifactId>")
+        if fixed:
+            lines.append(f"      <version>{fixed}</version>")
+        lines.append("      <scope>runtime</scope>")
+        lines.append("    </dependency>")
+    return POM.format(version=version, dependencies="\n".join(lines))
+
+
+def run_maven(folder, offline):
+    maven = shutil.which("mvn")
+    if not maven:
+        raise PeerUnavailable("no mvn on PATH")
+    command = [maven, "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies",
+               f"-DoutputDirectory={folder / 'lib'}", "-DincludeScope=runtime"]
+    if offline:
+        command.insert(1, "-o")
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=MAVEN_TIMEOUT_S,
+                              check=False)
+    except subprocess.TimeoutExpired as late:
+        raise PeerUnavailable(f"mvn gave no answer in {MAVEN_TIMEOUT_S} s") from late
+
+
+def fetch(version):
+    """Return the folder with this release's jars; fetch them on first use."""
+    target = cache_root() / f"zookeeper-{version}"
+    if (target / "complete").exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f"zookeeper-{version}.", dir=target.parent))
+    try:
+        (work / "pom.xml").write_text(render_pom(version), encoding="utf-8")
+        # The local repository may hold everything already: then no registry is asked.
+        result = run_maven(work, offline=True)
+        if result.returncode != 0:
+            result = run_maven(work, offline=False)
+        jar = work / "lib" / f"zookeeper-{version}.jar"
+        if result.returncode != 0 or not jar.exists():
+            raise PeerUnavailable(
+                f"Maven could not provide ZooKeeper {version}:\n{result.stdout}{result.stderr}")
+        (work / "complete").write_text(f"{version}\n", encoding="utf-8")
+        if target.exists() and not (target / "complete").exists():
+            shutil.rmtree(target)
+        try:
+            work.rename(target)
+        except OSError:
+            # Another run was faster; its folder is as good as ours.
+            if not (target / "complete").exists():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def class_path(version):
+    jars = sorted((fetch(version) / "lib").glob("*.jar"))
+    return os.pathsep.join(str(jar) for jar in jars)
