@@ -35,7 +35,8 @@ endfunction()
 function(samsa_program name runtime)
     target_link_libraries(${name} PRIVATE samsa_warnings samsa_flags
         -Wl,--start-group
-        samsa_cli samsa_zookeeper_admin samsa_zookeeper_server samsa_zookeeper_client samsa_zookeeper_storage
+        samsa_cli samsa_zookeeper_admin samsa_kafka_server samsa_kafka_client samsa_kafka_storage
+        samsa_kafka_core samsa_zookeeper_server samsa_zookeeper_client samsa_zookeeper_storage
         samsa_zookeeper_core samsa_wire samsa_base ${runtime} samsa_runtime
         -Wl,--end-group
         ${ARGN})
