@@ -112,7 +112,9 @@ void runtime_timer_set(struct runtime_timer *timer, uint64_t deadline_ns)
     struct timer_heap *heap = &runtime->timers;
     timer->deadline_ns = deadline_ns;
     struct timer_slot slot = {
-        .deadline_ns = MAX(deadline_ns, heap->firing_ns > 0 ? heap->firing_ns + 1 : 0),
+        /* Behind this turn's instant: what the past asks for fires in the next turn, after this
+         * one's output has left. */
+        .deadline_ns = MAX(deadline_ns, runtime->now_ns + 1),
         .sequence = heap->next_sequence++,
         .timer = timer,
     };
@@ -142,13 +144,11 @@ void runtime_timer_stop(struct runtime_timer *timer)
 
 void timers_fire(struct timer_heap *heap, uint64_t now_ns)
 {
-    heap->firing_ns = now_ns;
     while (heap->count > 0 && heap->slots[0].deadline_ns <= now_ns) {
         struct runtime_timer *timer = heap->slots[0].timer;
         take_out(heap, 0);
         timer->on_fire(timer);
     }
-    heap->firing_ns = 0;
 }
 
 int timers_wait_ms(const struct timer_heap *heap, uint64_t now_ns, int most)
