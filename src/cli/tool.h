@@ -11,10 +11,13 @@
 /* argv[0] is the tool's name. */
 typedef int tool_main(int argc, char **argv);
 
+struct kafka_options_syntax; /* kafka/kafka_options.h */
+
 struct tool {
     const char *name;
     tool_main *run;
-    const char *summary; /* one line for `samsa help` */
+    const char *summary;                        /* one line for `samsa help` */
+    const struct kafka_options_syntax *options; /* what completion offers behind it; may be NULL */
 };
 
 extern const struct tool tools[];

@@ -5,23 +5,25 @@
 #include "cli/tool.h"
 
 const struct tool tools[] = {
-    {"start", tool_start, "start everything in this process: a ZooKeeper server on 2181"},
-    {"zookeeper-server", tool_zookeeper_server, "a ZooKeeper server: [-Dkey=value ...] zoo.cfg"},
+    {"start", tool_start, "start everything in this process: a ZooKeeper server on 2181", NULL},
+    {"zookeeper-server", tool_zookeeper_server, "a ZooKeeper server: [-Dkey=value ...] zoo.cfg",
+     NULL},
     {"zkServer", tool_zk_server,
      "start, stop and ask a ZooKeeper server: "
-     "{start|start-foreground|stop|restart|status|version|print-cmd}"},
+     "{start|start-foreground|stop|restart|status|version|print-cmd}",
+     NULL},
     {"zkServer-initialize", tool_zk_initialize,
-     "make a server's data folders: [--configfile=F] [--myid=N] [--force]"},
-    {"zkCleanup", tool_zk_cleanup, "remove old snapshots and logs: -n COUNT"},
-    {"zkTxnLogToolkit", tool_zk_txn_log_toolkit, "show, repair or chop a transaction log"},
-    {"zkSnapShotToolkit", tool_zk_snapshot_toolkit, "show a snapshot: [-d|-json] FILE"},
+     "make a server's data folders: [--configfile=F] [--myid=N] [--force]", NULL},
+    {"zkCleanup", tool_zk_cleanup, "remove old snapshots and logs: -n COUNT", NULL},
+    {"zkTxnLogToolkit", tool_zk_txn_log_toolkit, "show, repair or chop a transaction log", NULL},
+    {"zkSnapShotToolkit", tool_zk_snapshot_toolkit, "show a snapshot: [-d|-json] FILE", NULL},
     {"zkSnapshotComparer", tool_zk_snapshot_comparer,
-     "compare two snapshots: -l FILE -r FILE -b BYTES -n NODES"},
+     "compare two snapshots: -l FILE -r FILE -b BYTES -n NODES", NULL},
     {"zkSnapshotRecursiveSummaryToolkit", tool_zk_snapshot_summary,
-     "sizes below a node: FILE NODE DEPTH"},
-    {"zkCli", tool_zk_cli, "talk to a ZooKeeper server: [-server host:port] [command]"},
-    {"completion", tool_completion, "print what a shell needs to complete tools: bash"},
-    {"version", tool_version, "print the version"},
+     "sizes below a node: FILE NODE DEPTH", NULL},
+    {"zkCli", tool_zk_cli, "talk to a ZooKeeper server: [-server host:port] [command]", NULL},
+    {"completion", tool_completion, "print what a shell needs to complete tools: bash", NULL},
+    {"version", tool_version, "print the version", NULL},
 };
 
 const size_t tool_count = ARRAY_LEN(tools);

@@ -1,0 +1,7 @@
+/* kafka_tools.h - Kafka's tools, as `samsa NAME`; tools.c has their rows. See tool.h. */
+#ifndef CLI_KAFKA_KAFKA_TOOLS_H
+#define CLI_KAFKA_KAFKA_TOOLS_H
+
+#include "cli/tool.h"
+
+#endif
