@@ -27,6 +27,8 @@ enum last_word {
 
 struct tcp_stream {
     struct runtime *runtime;
+    uint8_t *read_into; /* tcp_read_into */
+    size_t read_into_len;
     struct net_conn *conn;
     int end;
     const struct tcp_handler *handler;
@@ -273,6 +275,17 @@ static void stream_read(struct tcp_stream *stream)
         return;
     }
     size_t len = MIN(arrived.len, runtime->profile.read_bytes_max);
+    uint8_t *into = stream->read_into;
+    if (into != NULL) {
+        /* The real one may bring more behind it in a second call; here that is a second read. */
+        len = MIN(len, stream->read_into_len);
+        stream->read_into = NULL;
+        memcpy(into, arrived.ptr, len);
+        net_consume(stream->conn, stream->end, len);
+        runtime_wake(runtime);
+        stream->handler->on_data(stream, stream->ctx, slice_of(into, len));
+        return;
+    }
     uint8_t *copy = heap_alloc(len);
     memcpy(copy, arrived.ptr, len);
     net_consume(stream->conn, stream->end, len);
@@ -299,6 +312,12 @@ void tcp_read_resume(struct tcp_stream *stream)
     runtime_wake(stream->runtime);
 }
 
+void tcp_read_into(struct tcp_stream *stream, uint8_t *bytes, size_t len)
+{
+    stream->read_into = len > 0 ? bytes : NULL;
+    stream->read_into_len = len;
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 struct buffer *tcp_output(struct tcp_stream *stream)
@@ -308,6 +327,19 @@ struct buffer *tcp_output(struct tcp_stream *stream)
         runtime_wake(stream->runtime);
     }
     return &stream->out;
+}
+
+void tcp_output_file(struct tcp_stream *stream, struct file *file, uint64_t offset, size_t len)
+{
+    struct buffer *out = tcp_output(stream);
+    size_t got = 0;
+    int error = file_read(file, offset, buffer_reserve(out, len), len, &got);
+    if (error == 0 && got == len) {
+        out->len += len;
+    } else if (stream->state == STREAM_OPEN) {
+        stream->was_reset = true; /* told in the next turn, as the real one's error would be */
+        runtime_wake(stream->runtime);
+    }
 }
 
 size_t tcp_output_pending(const struct tcp_stream *stream)

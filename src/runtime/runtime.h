@@ -105,6 +105,7 @@ size_t tcp_address_host_text(const struct tcp_address *address, char text[TCP_AD
 /* Numeric host only; false when it is a name. An IPv4 address mapped into IPv6 becomes IPv4. */
 bool tcp_address_parse(struct slice host, uint16_t port, struct tcp_address *address);
 
+struct file;
 struct tcp_listener;
 struct tcp_stream;
 
@@ -113,7 +114,8 @@ struct tcp_stream;
  *
  * on_open:     only for tcp_connect: 0, or why it failed (the stream is then closed already, and no
  *              on_close follows).
- * on_data:     bytes borrowed for the call. The stream may be closed from inside the call.
+ * on_data:     bytes borrowed for the call, during which the owner may also change them in place
+ *              (they are nobody else's). The stream may be closed from inside the call.
  * on_close:    exactly once for an opened stream, and for one that tcp_close met while connecting.
  *              Reason 0 is the peer's orderly end (told after the replies of that turn have left),
  *              ERR_CANCELLED our own tcp_close, else the error. The stream is gone afterwards.
@@ -164,6 +166,19 @@ struct tcp_address tcp_stream_local(const struct tcp_stream *stream);
 struct buffer *tcp_output(struct tcp_stream *stream);
 size_t tcp_output_pending(const struct tcp_stream *stream);
 
+/* Appends a range of a file to the stream's output, behind what tcp_output has collected so far;
+ * the bytes leave without a copy. The stream keeps a reference of its own, so the file may be
+ * closed at once. The range must be there already and must not change before it has left: a file
+ * that has become shorter ends the stream with ERR_IO. Pages that are not in memory are read by the
+ * loop's own thread, so what may be cold is warmed first. */
+void tcp_output_file(struct tcp_stream *stream, struct file *file, uint64_t offset, size_t len);
+
+/* What comes next is read right into bytes[0..len), so that a large message is not copied into its
+ * place; on_data then gets a slice of it, and what came behind it in another call. For one read;
+ * ask again for more. The bytes must stay put until then, or until tcp_read_into(stream, NULL, 0).
+ */
+void tcp_read_into(struct tcp_stream *stream, uint8_t *bytes, size_t len);
+
 /* Stop and go on delivering on_data. */
 void tcp_read_pause(struct tcp_stream *stream);
 void tcp_read_resume(struct tcp_stream *stream);
@@ -189,6 +204,8 @@ void tcp_resolve(struct runtime *runtime,
 enum runtime_lane {
     LANE_LOG,      /* the transaction log's writes and syncs */
     LANE_SNAPSHOT, /* snapshot files and purging */
+    LANE_FLUSH,    /* Kafka's group commit: syncs of the partitions' logs */
+    LANE_CLEAN,    /* Kafka's upkeep of its logs: compaction, retention, checkpoints */
     LANE_ANY,
     LANE_COUNT,
 };
@@ -209,8 +226,6 @@ struct runtime_job {
 void runtime_submit(struct runtime *runtime, enum runtime_lane lane, struct runtime_job *job);
 
 /* ---- files (blocking: at start-up, or inside a job) ------------------------------------------ */
-
-struct file;
 
 #define FILE_READ 1u
 #define FILE_WRITE 2u

@@ -98,9 +98,9 @@ static void test_order_within_a_lane(void **state)
     (void)state;
     static struct probe probes[LANE_COUNT][JOBS];
     for (int i = 0; i < JOBS; i++) {
-        submit(&probes[LANE_LOG][i], i, LANE_LOG);
-        submit(&probes[LANE_SNAPSHOT][i], i, LANE_SNAPSHOT);
-        submit(&probes[LANE_ANY][i], i, LANE_ANY);
+        for (int lane = 0; lane < LANE_COUNT; lane++) {
+            submit(&probes[lane][i], i, (enum runtime_lane)lane);
+        }
         if (i % 7 == 0) {
             runtime_turn(runtime, 0);
         }

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,8 +24,11 @@
 #define FILE_MODE 0644
 #define ZERO_CHUNK ((size_t)256 * 1024)
 
+/* Its owner has one reference, and so has each range of it that waits in a stream's output: the
+ * loop drops those while a worker may close the file. */
 struct file {
     int fd;
+    atomic_uint references;
 };
 
 static const uint8_t zeros[ZERO_CHUNK];
@@ -53,12 +57,26 @@ int file_open(struct runtime *runtime, const char *path, unsigned flags, struct 
     }
     struct file *file = mem_alloc_zeroed(sizeof *file);
     file->fd = fd;
+    atomic_init(&file->references, 1);
     *opened = file;
     return 0;
 }
 
+void file_keep(struct file *file)
+{
+    atomic_fetch_add(&file->references, 1);
+}
+
+int file_descriptor(const struct file *file)
+{
+    return file->fd;
+}
+
 int file_close(struct file *file)
 {
+    if (atomic_fetch_sub(&file->references, 1) > 1) {
+        return 0;
+    }
     /* Linux frees the descriptor whatever close says; EINTR means no more than that. */
     int error = close(file->fd) == 0 || errno == EINTR ? 0 : system_error_now();
     mem_free(file, sizeof *file);

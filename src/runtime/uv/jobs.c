@@ -309,6 +309,8 @@ int jobs_create(struct runtime *runtime)
     } kinds[LANE_COUNT] = {
         [LANE_LOG] = {"samsa-log", 1},
         [LANE_SNAPSHOT] = {"samsa-snapshot", 1},
+        [LANE_FLUSH] = {"samsa-flush", 1},
+        [LANE_CLEAN] = {"samsa-clean", 1},
         [LANE_ANY] = {"samsa-worker", LANE_THREADS_MAX},
     };
     struct jobs *jobs = mem_alloc_zeroed(sizeof *jobs);

@@ -32,7 +32,6 @@ struct timer_heap {
     size_t count;
     size_t cap;
     uint64_t next_sequence;
-    uint64_t firing_ns; /* 0, or the instant of the timer phase that is running */
 };
 
 struct jobs; /* jobs.c */
@@ -164,6 +163,12 @@ void tcp_flush_dirty(struct runtime *runtime);
 
 /* on_close, or on_open with an error, for the streams closed in earlier turns; then frees them. */
 void tcp_finish_closed(struct runtime *runtime);
+
+/* ---- files.c --------------------------------------------------------------------------------- */
+
+/* One more reference; file_close drops it. */
+void file_keep(struct file *file);
+int file_descriptor(const struct file *file);
 
 /* ---- tcp_listen.c ---------------------------------------------------------------------------- */
 

@@ -24,6 +24,10 @@
  * only the edge for writing tries again. An emptied buffer goes back to the loop's pool, so a
  * stream with nothing to say owns no buffer: an idle stream is its struct, below 300 bytes.
  *
+ * FILES. A range of a file in the output is an element of `files`, with the position in `out` that
+ * it comes before. Bytes and ranges leave in order, the ranges by sendfile: page cache to socket
+ * without a copy here. A stream without ranges owns no queue.
+ *
  * ENDING. The peer's end is reported after the replies of the same turn have left, so `echo ruok |
  * nc` gets its answer; output that the kernel does not take has END_LINGER_MS. Before the
  * descriptor is closed, bytes that arrived meanwhile are dropped: closing with unread bytes makes
@@ -32,6 +36,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -43,6 +49,7 @@
 #define END_LINGER_MS 5000
 #define DROP_CHUNK ((size_t)1 << 20)
 #define DROP_ROUNDS_MAX 16
+#define SENDFILE_MOST ((size_t)1 << 30) /* the kernel takes no more at once than 2 GiB */
 
 enum stream_state {
     STREAM_ACCEPTED,
@@ -59,6 +66,21 @@ enum last_word {
     LAST_ON_CLOSE,
 };
 
+/* A range of a file that leaves between out[at - 1] and out[at]. */
+struct output_range {
+    struct list link;
+    struct file *file;
+    uint64_t offset;
+    size_t len;
+    size_t at;
+};
+
+/* The ranges that wait; allocated while there are any. */
+struct output_ranges {
+    struct list ranges;
+    size_t bytes;
+};
+
 struct tcp_stream {
     struct runtime_poller poller;
     struct runtime *runtime;
@@ -69,6 +91,9 @@ struct tcp_stream {
     struct list dirty_link; /* runtime->dirty, or alone */
     struct buffer out;
     size_t sent; /* bytes of `out` that the kernel has */
+    struct output_ranges *files;
+    uint8_t *read_into; /* tcp_read_into; NULL: the loop's buffer */
+    size_t read_into_len;
     struct runtime_timer linger;
     struct tcp_address peer;
     int fd;
@@ -129,7 +154,54 @@ struct buffer *tcp_output(struct tcp_stream *stream)
 
 size_t tcp_output_pending(const struct tcp_stream *stream)
 {
-    return stream->out.len - stream->sent;
+    return stream->out.len - stream->sent + (stream->files != NULL ? stream->files->bytes : 0);
+}
+
+/* ---- ranges of files ------------------------------------------------------------------------- */
+
+void tcp_output_file(struct tcp_stream *stream, struct file *file, uint64_t offset, size_t len)
+{
+    (void)tcp_output(stream);
+    if (len == 0 || stream->state == STREAM_CLOSED) {
+        return;
+    }
+    if (stream->files == NULL) {
+        stream->files = mem_alloc_zeroed(sizeof *stream->files);
+        list_init(&stream->files->ranges);
+    }
+    struct output_range *range = mem_alloc_zeroed(sizeof *range);
+    file_keep(file);
+    *range = (struct output_range){
+        .file = file, .offset = offset, .len = len, .at = stream->out.len};
+    list_append(&stream->files->ranges, &range->link);
+    stream->files->bytes += len;
+}
+
+static struct output_range *first_range(const struct tcp_stream *stream)
+{
+    return stream->files == NULL
+               ? NULL
+               : CONTAINER_OF(stream->files->ranges.next, struct output_range, link);
+}
+
+static void range_release(struct tcp_stream *stream, struct output_range *range)
+{
+    stream->files->bytes -= range->len;
+    (void)file_close(range->file);
+    list_remove(&range->link);
+    mem_free(range, sizeof *range);
+    if (list_is_empty(&stream->files->ranges)) {
+        mem_free(stream->files, sizeof *stream->files);
+        stream->files = NULL;
+    }
+}
+
+static void ranges_drop(struct tcp_stream *stream)
+{
+    struct output_range *range;
+    while ((range = first_range(stream)) != NULL) {
+        range_release(stream, range);
+    }
 }
 
 /* ---- making and closing ---------------------------------------------------------------------- */
@@ -170,6 +242,7 @@ static void stream_close_descriptor(struct tcp_stream *stream, enum last_word la
     runtime_timer_stop(&stream->linger);
     list_remove(&stream->ready_link);
     list_remove(&stream->dirty_link);
+    ranges_drop(stream);
     output_give_back(stream);
     list_remove(&stream->link);
     list_append(&stream->runtime->closed, &stream->link);
@@ -267,15 +340,66 @@ void tcp_release_all(struct runtime *runtime)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void stream_flush(struct tcp_stream *stream)
+/* Offers the next bytes or the next range; how many the kernel took, or -1 with errno. `offered` is
+ * what could have been taken. */
+static ssize_t stream_send(struct tcp_stream *stream, size_t *offered)
 {
     struct buffer *out = &stream->out;
-    while (stream->sent < out->len && !stream->blocked) {
-        size_t offered = out->len - stream->sent;
-        ssize_t taken = send(stream->fd, out->data + stream->sent, offered, MSG_NOSIGNAL);
-        stream->runtime->stats.writes += 1;
+    struct output_range *range = first_range(stream);
+    stream->runtime->stats.writes += 1;
+    if (range == NULL || range->at > stream->sent) {
+        *offered = (range == NULL ? out->len : range->at) - stream->sent;
+        /* The header of a range waits for it, so that both share a segment. */
+        int flags = MSG_NOSIGNAL | (range == NULL ? 0 : MSG_MORE);
+        ssize_t taken = send(stream->fd, out->data + stream->sent, *offered, flags);
+        stream->sent += taken > 0 ? (size_t)taken : 0;
+        return taken;
+    }
+    off_t offset = (off_t)range->offset;
+    *offered = MIN(range->len, SENDFILE_MOST);
+    ssize_t taken = sendfile(stream->fd, file_descriptor(range->file), &offset, *offered);
+    if (taken == 0) {
+        errno = EIO; /* the file has become shorter */
+        return -1;
+    }
+    if (taken > 0) {
+        range->offset += (size_t)taken;
+        range->len -= (size_t)taken;
+        stream->files->bytes -= (size_t)taken;
+        if (range->len == 0) {
+            range_release(stream, range);
+        }
+    }
+    return taken;
+}
+
+/* Frees what has left, when that pays. */
+static void output_shrink(struct tcp_stream *stream)
+{
+    if (tcp_output_pending(stream) == 0) {
+        output_give_back(stream);
+        return;
+    }
+    /* Only when at least as much goes as is moved, so a byte moves once on average. */
+    if (stream->sent == 0 || stream->sent < stream->out.len / 2) {
+        return;
+    }
+    buffer_consume(&stream->out, stream->sent);
+    if (stream->files != NULL) {
+        LIST_FOR_EACH(link, &stream->files->ranges)
+        {
+            CONTAINER_OF(link, struct output_range, link)->at -= stream->sent;
+        }
+    }
+    stream->sent = 0;
+}
+
+static void stream_flush(struct tcp_stream *stream)
+{
+    while (tcp_output_pending(stream) > 0 && !stream->blocked) {
+        size_t offered = 0;
+        ssize_t taken = stream_send(stream, &offered);
         if (taken >= 0) {
-            stream->sent += (size_t)taken;
             stream->runtime->stats.written_bytes += (size_t)taken;
             stream->blocked = (size_t)taken < offered;
         } else if (errno == EAGAIN) {
@@ -288,13 +412,7 @@ static void stream_flush(struct tcp_stream *stream)
             return;
         }
     }
-    if (stream->sent == out->len) {
-        output_give_back(stream);
-    } else if (stream->sent >= out->len / 2) {
-        /* Only when at least as much goes as is moved, so a byte moves once on average. */
-        buffer_consume(out, stream->sent);
-        stream->sent = 0;
-    }
+    output_shrink(stream);
     stream->above_high |= tcp_output_pending(stream) > OUTPUT_HIGH_WATER;
 }
 
@@ -345,22 +463,53 @@ static void stream_make_ready(struct tcp_stream *stream)
     }
 }
 
-static void stream_read(struct tcp_stream *stream)
+/* One system call: into the owner's place first, if it gave one, and into the loop's buffer. */
+static ssize_t stream_receive(struct tcp_stream *stream)
 {
     struct runtime *runtime = stream->runtime;
     ssize_t got;
     do {
-        got = recv(stream->fd, runtime->read_buffer, runtime->read_buffer_bytes, 0);
+        if (stream->read_into == NULL) {
+            got = recv(stream->fd, runtime->read_buffer, runtime->read_buffer_bytes, 0);
+        } else {
+            struct iovec places[2] = {{stream->read_into, stream->read_into_len},
+                                      {runtime->read_buffer, runtime->read_buffer_bytes}};
+            got = readv(stream->fd, places, 2);
+        }
     } while (got < 0 && errno == EINTR);
     runtime->stats.reads += 1;
+    return got;
+}
+
+static void stream_deliver(struct tcp_stream *stream, size_t got)
+{
+    struct runtime *runtime = stream->runtime;
+    uint8_t *first = stream->read_into;
+    size_t first_len = MIN(stream->read_into_len, got);
+    stream->read_into = NULL;
+    stream->read_into_len = 0;
+    if (first_len > 0) {
+        stream->handler->on_data(stream, stream->ctx, slice_of(first, first_len));
+    }
+    if (got > first_len && stream->state == STREAM_OPEN) {
+        stream->handler->on_data(stream, stream->ctx,
+                                 slice_of(runtime->read_buffer, got - first_len));
+    }
+}
+
+static void stream_read(struct tcp_stream *stream)
+{
+    struct runtime *runtime = stream->runtime;
+    ssize_t got = stream_receive(stream);
     if (got > 0) {
         runtime->stats.read_bytes += (size_t)got;
-        if ((size_t)got == runtime->read_buffer_bytes || stream->hangup) {
+        size_t asked = runtime->read_buffer_bytes + stream->read_into_len;
+        if ((size_t)got == asked || stream->hangup) {
             stream_make_ready(stream);
         } else {
             stream->readable = false;
         }
-        stream->handler->on_data(stream, stream->ctx, slice_of(runtime->read_buffer, (size_t)got));
+        stream_deliver(stream, (size_t)got);
     } else if (got == 0) {
         stream_end(stream, 0, END_LINGER_MS);
     } else if (errno == EAGAIN) {
@@ -368,6 +517,13 @@ static void stream_read(struct tcp_stream *stream)
     } else {
         stream_close_descriptor(stream, LAST_ON_CLOSE, system_error_now());
     }
+}
+
+void tcp_read_into(struct tcp_stream *stream, uint8_t *bytes, size_t len)
+{
+    ASSERT_ON_LOOP(stream->runtime);
+    stream->read_into = len > 0 ? bytes : NULL;
+    stream->read_into_len = len;
 }
 
 void tcp_read_ready(struct runtime *runtime)

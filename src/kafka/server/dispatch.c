@@ -1,0 +1,45 @@
+/* dispatch.c - the table of APIs: what is served, in which versions, by whom.
+ *
+ * What stands here is what ApiVersions advertises; a request for anything else closes its
+ * connection, as Apache's does. The versions are those of a broker of 3.9 on ZooKeeper (reference
+ * 1).
+ */
+#include "generated/kafka/constants.h"
+#include "generated/kafka/messages.h"
+#include "kafka/server/handlers.h"
+
+/* API(NUMBER, name, first and last version): the handler is handle_name. */
+#define API(number, word, text, first, last) \
+    {KAFKA_API_##number,                     \
+     text,                                   \
+     first,                                  \
+     last,                                   \
+     &kafka_##word##_request_message,        \
+     &kafka_##word##_response_message,       \
+     handle_##word}
+
+const struct api apis[] = {
+    /* Ascending by number. */
+    API(API_VERSIONS, api_versions, "ApiVersions", 0, 4),
+};
+
+const size_t api_count = ARRAY_LEN(apis);
+
+#define API_KEYS_MAX 128
+
+const struct api *api_find(int16_t api_key)
+{
+    /* 1-based positions in `apis`, filled on the first call; the same in every shard. */
+    static uint8_t positions[API_KEYS_MAX];
+    static bool is_filled;
+    if (UNLIKELY(!is_filled)) {
+        for (size_t i = 0; i < api_count; i++) {
+            positions[apis[i].key] = (uint8_t)(i + 1);
+        }
+        is_filled = true;
+    }
+    if (api_key < 0 || api_key >= API_KEYS_MAX || positions[api_key] == 0) {
+        return NULL;
+    }
+    return &apis[positions[api_key] - 1];
+}
