@@ -356,12 +356,14 @@ static ssize_t stream_send(struct tcp_stream *stream, size_t *offered)
         return taken;
     }
     off_t offset = (off_t)range->offset;
-    *offered = MIN(range->len, SENDFILE_MOST);
-    ssize_t taken = sendfile(stream->fd, file_descriptor(range->file), &offset, *offered);
+    ssize_t taken = sendfile(stream->fd, file_descriptor(range->file), &offset,
+                             MIN(range->len, SENDFILE_MOST));
     if (taken == 0) {
         errno = EIO; /* the file has become shorter */
         return -1;
     }
+    /* A short count can be the file's end as well as a full socket: only asking again tells. */
+    *offered = 0;
     if (taken > 0) {
         range->offset += (size_t)taken;
         range->len -= (size_t)taken;
