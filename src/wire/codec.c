@@ -167,3 +167,13 @@ int codec_max_version(const struct codec_message *message)
 {
     return message->max_version;
 }
+
+bool codec_is_flexible(const struct codec_message *message, int version)
+{
+    return version >= message->flexible_from;
+}
+
+int16_t codec_api_key(const struct codec_message *message)
+{
+    return message->api_key;
+}

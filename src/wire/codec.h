@@ -98,4 +98,10 @@ size_t codec_struct_size(const struct codec_message *message);
 int codec_min_version(const struct codec_message *message);
 int codec_max_version(const struct codec_message *message);
 
+/* Does this version have compact lengths and tagged fields? (Kafka: decides the header's form.) */
+bool codec_is_flexible(const struct codec_message *message, int version);
+
+/* Kafka: the api that the message belongs to; -1: none. */
+int16_t codec_api_key(const struct codec_message *message);
+
 #endif
