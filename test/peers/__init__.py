@@ -1,15 +1,21 @@
-"""The servers that the tests talk to: Apache ZooKeeper of several versions, and Samsa.
+"""The servers that the tests talk to: Apache ZooKeeper and Kafka of several versions, and Samsa.
 
-`ApacheServer` and `SamsaServer` have one interface, so a test is written once and takes the
-server's class as a parameter.  Apache's jars come through Maven into a cache folder outside the
-tree (`$SAMSA_PEERS`, else ~/.cache/samsa-peers); nothing of them is ever committed.
+`ApacheServer` and `SamsaServer` (ZooKeeper) have one interface, `ApacheBroker` and `SamsaBroker`
+(Kafka) another, so a test is written once and takes the server's class as a parameter.  Apache's
+jars come through Maven into a cache folder outside the tree (`$SAMSA_PEERS`, else
+~/.cache/samsa-peers); nothing of them is ever committed.
 """
 
-from .maven import NEWEST, PeerUnavailable, VERSIONS, class_path, java_program
+from .brokers import ApacheBroker, Broker, SamsaBroker, cluster_members, samsa_broker_program
+from .maven import (KAFKA_NEWEST, KAFKA_OLDEST, KAFKA_VERSIONS, NEWEST, PeerUnavailable, VERSIONS, class_path,
+                    java_program, kafka_class_path)
 from .ports import free_port
-from .servers import ApacheServer, SamsaServer, Server, ServerDied, project_root, samsa_program
+from .process import ServerDied, ServerProcess
+from .servers import ApacheServer, SamsaServer, Server, project_root, samsa_program
 
 __all__ = [
-    "ApacheServer", "NEWEST", "PeerUnavailable", "SamsaServer", "Server", "ServerDied", "VERSIONS",
-    "class_path", "free_port", "java_program", "project_root", "samsa_program",
+    "ApacheBroker", "ApacheServer", "Broker", "KAFKA_NEWEST", "KAFKA_OLDEST", "KAFKA_VERSIONS", "NEWEST",
+    "PeerUnavailable", "SamsaBroker", "SamsaServer", "Server", "ServerDied", "ServerProcess", "VERSIONS",
+    "class_path", "cluster_members", "free_port", "java_program", "kafka_class_path", "project_root",
+    "samsa_broker_program", "samsa_program",
 ]

@@ -1,9 +1,9 @@
-"""Fetch Apache ZooKeeper and what it needs at run time, through Maven's own client.
+"""Fetch Apache ZooKeeper, Apache Kafka and what they need at run time, through Maven's own client.
 
 For each version a small pom is written into the cache folder and `dependency:copy-dependencies`
-fills lib/ beside it.  Versions of the third-party libraries are not listed here: they are taken
-from the release's own parent pom, which is imported as a bill of materials, so every server runs
-with exactly the libraries it was published with.
+fills lib/ beside it.  Versions of the third-party libraries are not listed here: ZooKeeper's are
+taken from the release's own parent pom, which is imported as a bill of materials, Kafka's stand in
+the artifacts' own poms, so every server runs with exactly the libraries it was published with.
 
 A folder is complete when its `complete` file exists; it is built under a temporary name and
 renamed, so that two test runs that start together do not see each other's half.
@@ -20,15 +20,30 @@ VERSIONS = ("3.5.10", "3.6.4", "3.7.2", "3.8.4", "3.9.5")
 NEWEST = VERSIONS[-1]
 PROMETHEUS = "3.9.4"
 
+# The oldest Kafka whose clients and folders Samsa must understand, and the last that knows ZooKeeper.
+KAFKA_OLDEST = "2.7.2"
+KAFKA_NEWEST = "3.9.2"
+KAFKA_VERSIONS = (KAFKA_OLDEST, KAFKA_NEWEST)
+SCALA = "2.13"
+RELOAD4J = "1.7.36"
+
 MAVEN_TIMEOUT_S = 600
 
 POM = """<?xml version="1.0" encoding="UTF-8"?>
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>samsa.test</groupId>
-  <artifactId>zookeeper-peer</artifactId>
+  <artifactId>{name}-peer</artifactId>
   <version>{version}</version>
   <packaging>pom</packaging>
+{management}
+  <dependencies>
+{dependencies}
+  </dependencies>
+</project>
+"""
+
+ZOOKEEPER_MANAGEMENT = """
   <dependencyManagement>
     <dependencies>
       <dependency>
@@ -39,12 +54,7 @@ POM = """<?xml version="1.0" encoding="UTF-8"?>
         <scope>import</scope>
       </dependency>
     </dependencies>
-  </dependencyManagement>
-  <dependencies>
-{dependencies}
-  </dependencies>
-</project>
-"""
+  </dependencyManagement>"""
 
 
 class PeerUnavailable(Exception):
@@ -101,9 +111,20 @@ def artifacts(version):
     return wanted
 
 
-def render_pom(version):
+def kafka_artifacts(version):
+    """What a broker and its command line tools of this release need."""
+    logging = "slf4j-log4j12" if version_tuple(version) < (3, 1) else "slf4j-reload4j"
+    return [
+        ("org.apache.kafka", f"kafka_{SCALA}", version),
+        ("org.apache.kafka", "kafka-tools", version),
+        ("org.slf4j", logging, RELOAD4J),
+    ]
+
+
+def render_pom(name, version):
     lines = []
-    for group, artifact, fixed in artifacts(version):
+    wanted = artifacts(version) if name == "zookeeper" else kafka_artifacts(version)
+    for group, artifact, fixed in wanted:
         lines.append("    <dependency>")
         lines.append(f"      <groupId>{group}</groupId>")
         lines.append(f"      <artifactId>{artifact}</artifactId>")
@@ -111,7 +132,9 @@ def render_pom(version):
             lines.append(f"      <version>{fixed}</version>")
         lines.append("      <scope>runtime</scope>")
         lines.append("    </dependency>")
-    return POM.format(version=version, dependencies="\n".join(lines))
+    management = ZOOKEEPER_MANAGEMENT.format(version=version) if name == "zookeeper" else ""
+    return POM.format(name=name, version=version, management=management,
+                      dependencies="\n".join(lines))
 
 
 def run_maven(folder, offline):
@@ -129,23 +152,24 @@ def run_maven(folder, offline):
         raise PeerUnavailable(f"mvn gave no answer in {MAVEN_TIMEOUT_S} s") from late
 
 
-def fetch(version):
+def fetch(version, name="zookeeper"):
     """Return the folder with this release's jars; fetch them on first use."""
-    target = cache_root() / f"zookeeper-{version}"
+    target = cache_root() / f"{name}-{version}"
     if (target / "complete").exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"zookeeper-{version}.", dir=target.parent))
+    work = Path(tempfile.mkdtemp(prefix=f"{name}-{version}.", dir=target.parent))
+    artifact = name if name == "zookeeper" else f"{name}_{SCALA}"
     try:
-        (work / "pom.xml").write_text(render_pom(version), encoding="utf-8")
+        (work / "pom.xml").write_text(render_pom(name, version), encoding="utf-8")
         # The local repository may hold everything already: then no registry is asked.
         result = run_maven(work, offline=True)
         if result.returncode != 0:
             result = run_maven(work, offline=False)
-        jar = work / "lib" / f"zookeeper-{version}.jar"
+        jar = work / "lib" / f"{artifact}-{version}.jar"
         if result.returncode != 0 or not jar.exists():
             raise PeerUnavailable(
-                f"Maven could not provide ZooKeeper {version}:\n{result.stdout}{result.stderr}")
+                f"Maven could not provide {name} {version}:\n{result.stdout}{result.stderr}")
         (work / "complete").write_text(f"{version}\n", encoding="utf-8")
         if target.exists() and not (target / "complete").exists():
             shutil.rmtree(target)
@@ -160,6 +184,10 @@ def fetch(version):
     return target
 
 
-def class_path(version):
-    jars = sorted((fetch(version) / "lib").glob("*.jar"))
+def class_path(version, name="zookeeper"):
+    jars = sorted((fetch(version, name) / "lib").glob("*.jar"))
     return os.pathsep.join(str(jar) for jar in jars)
+
+
+def kafka_class_path(version=KAFKA_NEWEST):
+    return class_path(version, "kafka")
