@@ -45,7 +45,8 @@
 /* One batch, or one (possibly compressed) message of magic 0 or 1, seen as a batch. */
 struct batch_view {
     struct slice bytes; /* the whole of it, frame included */
-    int64_t base_offset;
+    int64_t
+        base_offset; /* magic 0/1: as last_offset: what a wrapper holds is known when unpacked */
     int64_t last_offset; /* magic 0/1: the offset field, which is the last one of a wrapper */
     int32_t partition_leader_epoch; /* -1 for magic 0/1 */
     int8_t magic;
@@ -56,7 +57,8 @@ struct batch_view {
     int16_t producer_epoch;
     int32_t base_sequence;
     int32_t record_count; /* as the header says; magic 0/1: -1 when compressed, else 1 */
-    struct slice records; /* behind the header; magic 0/1: the value of a wrapper */
+    struct slice records; /* behind the header; magic 0/1: the value of a wrapper, else from the
+                             key's length on */
 };
 
 /* Views the batch at the front of `in`. ERR_TRUNCATED: `in` ends inside it (*need, when not NULL,
@@ -86,8 +88,12 @@ int32_t batch_last_sequence(const struct batch_view *view);
 /* In place, outside the CRC. */
 void batch_stamp(uint8_t *batch, int64_t base_offset, int32_t partition_leader_epoch);
 
-/* LogAppendTime: sets the attribute bit and max_timestamp_ms, and makes the CRC anew. */
+/* LogAppendTime: sets the attribute bit and max_timestamp_ms, and makes the CRC anew. `batch` is
+ * one whole batch of magic 2 that batch_view has seen. */
 void batch_stamp_append_time(uint8_t *batch, size_t len, int64_t timestamp_ms);
+
+/* Makes the CRC of a batch of magic 2 anew, after something inside of it was changed. */
+void batch_stamp_crc(uint8_t *batch, size_t len);
 
 /* ---- records --------------------------------------------------------------------------------- */
 
@@ -100,20 +106,22 @@ struct record {
     int64_t offset; /* absolute: base_offset of the batch + the record's delta */
     int64_t timestamp_ms;
     int32_t sequence;
-    struct slice key;   /* may be null */
-    struct slice value; /* may be null */
-    struct slice headers; /* encoded: count varint, then each; see record_headers_next */
+    struct slice key;     /* may be null */
+    struct slice value;   /* may be null */
+    struct slice headers; /* encoded, behind their count; see record_headers_next */
     int32_t header_count;
     struct slice bytes; /* the record as it is encoded, its length field included */
+    int8_t attributes;  /* of magic 0/1 the message's; 0 in magic 2 so far */
 };
 
 /* Walks the records of one batch, unpacking it first when it is compressed. */
 struct record_iterator {
     const struct batch_view *batch;
     struct slice rest;
-    int32_t left;          /* by the header's count; -1: until the bytes end (legacy) */
+    int32_t left;            /* by the header's count; -1: until the bytes end (legacy) */
     struct buffer *unpacked; /* the caller's scratch, holds the records while iterating */
-    int64_t legacy_base;   /* what inner offsets of magic 1 are relative to */
+    int64_t legacy_base;     /* what inner offsets of magic 1 are relative to */
+    bool legacy_plain;       /* magic 0/1, not compressed: the batch is its one record */
 };
 
 /* `scratch` receives the unpacked records of a compressed batch (cleared first), at most
@@ -123,8 +131,10 @@ NODISCARD int record_iterator_init(struct record_iterator *iterator,
                                    size_t max_bytes,
                                    struct buffer *scratch);
 
-/* ERR_OK: *record is the next. ERR_END: there was no further one, and the count and the bytes agree.
- * ERR_CORRUPT: a length, a count or an offset that cannot be. */
+/* ERR_OK: *record is the next. ERR_END: there was no further one, and the count and the bytes
+ * agree. ERR_CORRUPT: a length, a count or an offset that cannot be, or (of the messages in a
+ * wrapper of magic 0 or 1) a wrong CRC. Keys, values and headers were checked to lie inside their
+ * record. */
 NODISCARD int record_iterator_next(struct record_iterator *iterator, struct record *record);
 
 /* Takes the next header off *headers (begin with record.headers, header_count times). */
@@ -135,7 +145,7 @@ NODISCARD int record_headers_next(struct slice *headers, struct record_header *h
 struct batch_build {
     int8_t magic; /* 0-2 */
     int codec;
-    int32_t level; /* COMPRESSION_LEVEL_DEFAULT */
+    int32_t level;      /* COMPRESSION_LEVEL_DEFAULT */
     int16_t attributes; /* of magic 2, without the codec: transactional, control, append time */
     int64_t base_offset;
     int32_t partition_leader_epoch;
@@ -143,19 +153,21 @@ struct batch_build {
     int16_t producer_epoch;
     int32_t base_sequence;
     int64_t log_append_time_ms; /* with BATCH_ATTRIBUTE_LOG_APPEND_TIME */
+    int64_t delete_horizon_ms;  /* with BATCH_ATTRIBUTE_DELETE_HORIZON (KIP-534) */
 };
 
 /* Grows one batch (magic 2) or one message set (magic 0, 1) record by record. */
 struct batch_builder {
     struct batch_build build;
     struct buffer *out;
-    size_t start; /* where in out it begins */
+    size_t start;        /* where in out it begins */
     struct buffer plain; /* records before compression */
     int64_t base_timestamp_ms;
     int64_t max_timestamp_ms;
     int64_t last_offset;
     int64_t offset_of_max_timestamp;
     int32_t record_count;
+    int error; /* ERR_LIMIT: a record had no room; batch_builder_finish says so */
 };
 
 void batch_build_defaults(struct batch_build *build); /* magic 2, none, no producer, epoch -1 */
@@ -163,7 +175,8 @@ void batch_builder_init(struct batch_builder *builder,
                         const struct batch_build *build,
                         struct buffer *out);
 
-/* Offsets ascend; `headers` as record.headers (SLICE_NULL: none; magic 0/1 drop them). */
+/* Offsets ascend from base_offset on; `headers` as record.headers (SLICE_NULL: none; magic 0/1 drop
+ * them). A record that has no room is remembered as an error and adds nothing. */
 void batch_builder_add(struct batch_builder *builder,
                        int64_t offset,
                        int64_t timestamp_ms,
@@ -178,12 +191,26 @@ void batch_builder_add(struct batch_builder *builder,
 NODISCARD int batch_builder_finish(struct batch_builder *builder, int64_t last_offset);
 void batch_builder_release(struct batch_builder *builder);
 
-/* ---- conversion, for old clients and old segments --------------------------------------------- */
+/* What finish would append now, without compression: for callers that fill batches up to a size. */
+size_t batch_builder_size(const struct batch_builder *builder);
 
-/* Appends all batches of `in` in the form of `magic`: up on produce (0, 1 -> 2), down on fetch
- * (2 -> 1, 0: headers and producers are lost, control batches left out). Offsets and codec stay,
- * zstd going down is ERR_UNSUPPORTED, as Apache refuses it. Records below first_offset
- * are left out. A truncated last batch is dropped. */
+/* Appends one header to `headers`, as batch_builder_add takes them. */
+void record_header_append(struct buffer *headers, struct slice key, struct slice value);
+
+/* ---- conversion, for old clients and old segments ---------------------------------------------
+ */
+
+/* Appends all batches of `in` in the form of `magic`; a truncated last batch is dropped.
+ *
+ * Up on produce (0, 1 -> 2): each compressed message becomes a batch, and so does each run of plain
+ * ones. Offsets stay, unless they do not ascend, as those of some old producers: then each is one
+ * above the one before. Down on fetch (2 -> 1, 0 and 1 -> 0): headers and producers are lost,
+ * control batches left out, and so are plain records below first_offset (RecordsUtil.downConvert).
+ * Batches whose magic is not above the wanted one come as they are when that is 0 or 1.
+ *
+ * The codec stays; zstd going down is ERR_UNSUPPORTED, as Apache refuses it. One batch unpacks to
+ * at most max_bytes: ERR_LIMIT. ERR_CORRUPT and the like for batches that cannot be read (the CRC
+ * is the caller's to check). After an error `out` is as before. */
 NODISCARD int records_convert(struct slice in,
                               int8_t magic,
                               int64_t first_offset,
