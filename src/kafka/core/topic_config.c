@@ -20,6 +20,7 @@ void topic_config_defaults(struct topic_config *config)
         .message_format_magic = 2,
         .message_timestamp_before_max_ms = INT64_MAX,
         .message_timestamp_after_max_ms = INT64_MAX,
+        .message_timestamp_difference_max_ms = INT64_MAX,
         .min_cleanable_dirty_ratio = 0.5,
         .min_insync_replicas = 1,
         .retention_bytes = -1,

@@ -17,6 +17,7 @@
 #define KAFKA_SERVER_CLUSTER_H
 
 #include "base/arena.h"
+#include "kafka/server/broker_config.h"
 #include "kafka/server/topics.h"
 
 struct broker;
@@ -27,15 +28,10 @@ struct cluster_done {
     void *ctx;
 };
 
-struct config_entry {
-    struct slice name;
-    struct slice value; /* null: removed */
-};
-
 struct cluster_new_topic {
     struct slice name;
-    int32_t partition_count;     /* -1: num.partitions; ignored with an assignment */
-    int16_t replication_factor;  /* -1: default.replication.factor */
+    int32_t partition_count;          /* -1: num.partitions; ignored with an assignment */
+    int16_t replication_factor;       /* -1: default.replication.factor */
     const int32_t *const *assignment; /* NULL: automatic; else partition_count lists */
     const int32_t *assignment_counts;
     const struct config_entry *configs;
