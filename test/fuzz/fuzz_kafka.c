@@ -1,6 +1,6 @@
-/* fuzz_kafka.c - any bytes as any message of the sample schema (test/schema), which has every shape
- * of Kafka's dialect. */
-#include "generated/sample/messages.h"
+/* fuzz_kafka.c - any bytes as any message of Kafka's protocol: requests, replies, headers, and the
+ * coordinators' records. */
+#include "generated/kafka/messages.h"
 #include "support_roundtrip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,6 +14,6 @@ static void judge(struct slice taken, struct slice encoded)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_roundtrip(sample_messages, sample_message_count, data, size, judge);
+    fuzz_roundtrip(kafka_messages, kafka_message_count, data, size, judge);
     return 0;
 }

@@ -20,9 +20,7 @@ static void *new_value(struct trip *trip)
     return arena_alloc_zeroed(&trip->arena, codec_struct_size(trip->message));
 }
 
-static void run(struct trip *trip,
-                struct slice in,
-                void (*judge)(struct slice taken, struct slice encoded))
+static bool run(struct trip *trip, struct slice in, roundtrip_judge *judge, struct slice *behind)
 {
     struct slice rest = in;
     void *value = new_value(trip);
@@ -30,8 +28,9 @@ static void run(struct trip *trip,
     if (err != 0) {
         ASSERT(err == ERR_TRUNCATED || err == ERR_INVALID || err == ERR_LIMIT);
         ASSERT(rest.ptr == in.ptr && rest.len == in.len);
-        return;
+        return false;
     }
+    *behind = rest;
     int64_t size = codec_size(trip->message, trip->version, value);
     ASSERT(size >= 0);
     err = codec_encode(trip->message, trip->version, value, &trip->first);
@@ -50,27 +49,40 @@ static void run(struct trip *trip,
     ASSERT(err == 0);
     ASSERT(slice_equal(buffer_slice(&trip->first), buffer_slice(&trip->second)));
     codec_print(trip->message, trip->version, copy, &trip->text);
+    return true;
+}
+
+bool fuzz_roundtrip_message(const struct codec_message *message,
+                            int version,
+                            struct slice in,
+                            roundtrip_judge *judge,
+                            struct slice *behind)
+{
+    struct trip trip = {.message = message, .version = version};
+    arena_init(&trip.arena, 4096, ARENA_ROOM);
+    buffer_init(&trip.first, STRING_ROOM * 4);
+    buffer_init(&trip.second, STRING_ROOM * 4);
+    buffer_init(&trip.text, PRINT_ROOM);
+    bool decoded = run(&trip, in, judge, behind);
+    arena_release(&trip.arena);
+    buffer_release(&trip.first);
+    buffer_release(&trip.second);
+    buffer_release(&trip.text);
+    return decoded;
 }
 
 void fuzz_roundtrip(const struct codec_message *const *messages,
                     size_t count,
                     const uint8_t *data,
                     size_t size,
-                    void (*judge)(struct slice taken, struct slice encoded))
+                    roundtrip_judge *judge)
 {
     if (size < 2) {
         return;
     }
-    struct trip trip = {.message = messages[data[0] % count]};
-    int first = codec_min_version(trip.message);
-    trip.version = first + data[1] % (codec_max_version(trip.message) - first + 1);
-    arena_init(&trip.arena, 4096, ARENA_ROOM);
-    buffer_init(&trip.first, STRING_ROOM * 4);
-    buffer_init(&trip.second, STRING_ROOM * 4);
-    buffer_init(&trip.text, PRINT_ROOM);
-    run(&trip, slice_of(data + 2, size - 2), judge);
-    arena_release(&trip.arena);
-    buffer_release(&trip.first);
-    buffer_release(&trip.second);
-    buffer_release(&trip.text);
+    const struct codec_message *message = messages[data[0] % count];
+    int first = codec_min_version(message);
+    int version = first + data[1] % (codec_max_version(message) - first + 1);
+    struct slice behind;
+    (void)fuzz_roundtrip_message(message, version, slice_of(data + 2, size - 2), judge, &behind);
 }

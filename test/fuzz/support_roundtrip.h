@@ -4,13 +4,22 @@
 
 #include "wire/codec.h"
 
-/* data[0] chooses the message, data[1] the version, the rest is decoded. What decodes must encode,
- * to the size that codec_size says; that must decode again, to an equal value, and encode again, to
- * equal bytes. */
+typedef void roundtrip_judge(struct slice taken, struct slice encoded);
+
+/* What decodes must encode, to the size that codec_size says; that must decode again, to an equal
+ * value, and encode again, to equal bytes. True with what stands behind the message when it
+ * decoded. */
+bool fuzz_roundtrip_message(const struct codec_message *message,
+                            int version,
+                            struct slice in,
+                            roundtrip_judge *judge,
+                            struct slice *behind);
+
+/* data[0] chooses the message, data[1] the version, the rest is decoded. */
 void fuzz_roundtrip(const struct codec_message *const *messages,
                     size_t count,
                     const uint8_t *data,
                     size_t size,
-                    void (*judge)(struct slice taken, struct slice encoded));
+                    roundtrip_judge *judge);
 
 #endif

@@ -1,8 +1,12 @@
-/* The codec on Kafka's dialect: properties of random messages in all versions, messages as Apache's
- * client library encodes them (test/schema/kafka_vectors.txt), and what only hand-made bytes can
- * show. */
+/* The codec on Kafka's dialect: properties of random messages in all versions, every message of
+ * schema/kafka in every version as Apache's classes encode it (test/schema/kafka_vectors.txt), and
+ * what only hand-made bytes can show. Errors and APIs have Apache's names (kafka_names.txt). */
+#include "generated/kafka/constants.h"
+#include "generated/kafka/messages.h"
 #include "generated/sample/messages.h"
 #include "support_codec.h"
+
+#include <stdio.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,12 +42,75 @@ static void test_random_messages(void **state)
     }
 }
 
+static void test_random_messages_of_the_protocol(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < kafka_message_count; i++) {
+        check_random_messages(kafka_messages[i], 6);
+    }
+}
+
 static void test_what_apache_encodes(void **state)
 {
     (void)state;
-    size_t lines = check_vector_file("test/schema/kafka_vectors.txt", sample_messages,
-                                     sample_message_count);
-    assert_int_equal(lines, 204);
+    size_t lines = check_vector_file("test/schema/kafka_vectors.txt", kafka_messages,
+                                     kafka_message_count);
+    assert_int_equal(lines, 1802);
+}
+
+static const struct codec_message *find_message(int api_key, const char *end)
+{
+    for (size_t i = 0; i < kafka_message_count; i++) {
+        const char *name = codec_name(kafka_messages[i]);
+        if (codec_api_key(kafka_messages[i]) == api_key &&
+            strcmp(name + strlen(name) - strlen(end), end) == 0) {
+            return kafka_messages[i];
+        }
+    }
+    return NULL;
+}
+
+static void check_api(int key, const char *name, int first, int last)
+{
+    assert_string_equal(kafka_api_name(key), name);
+    const struct codec_message *request = find_message(key, "_request");
+    const struct codec_message *response = find_message(key, "_response");
+    assert_non_null(request);
+    assert_non_null(response);
+    assert_int_equal(codec_min_version(request), first);
+    assert_int_equal(codec_max_version(request), last);
+    assert_int_equal(codec_min_version(response), first);
+    assert_int_equal(codec_max_version(response), last);
+}
+
+/* Lines "error CODE NAME" and "api KEY NAME FIRST LAST", as Apache has them. */
+static void test_names_are_apaches(void **state)
+{
+    (void)state;
+    FILE *file = fopen("test/schema/kafka_names.txt", "r");
+    assert_non_null(file);
+    char line[256];
+    size_t errors = 0;
+    size_t listed = 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        char name[128];
+        int number = 0;
+        int first = 0;
+        int last = 0;
+        if (sscanf(line, "error %d %127s", &number, name) == 2) {
+            assert_string_equal(kafka_error_name(number), name);
+            assert_true(strlen(kafka_error_text(number)) > 3);
+            errors++;
+        } else {
+            int fields = sscanf(line, "api %d %127s %d %d", &number, name, &first, &last);
+            assert_int_equal(fields, 4);
+            check_api(number, name, first, last);
+            listed++;
+        }
+    }
+    fclose(file);
+    assert_int_equal(errors, 129);
+    assert_int_equal(listed, 62);
 }
 
 static int decode(const struct codec_message *message,
@@ -78,12 +145,12 @@ static void test_header_keeps_the_classic_string(void **state)
     /* ApiVersions v3, correlation 7, client "cl": int16 length in a header that ends with tagged
      * fields. */
     static const uint8_t bytes[] = {0, 18, 0, 3, 0, 0, 0, 7, 0, 2, 'c', 'l', 0};
-    struct sample_request_header header;
-    assert_int_equal(decode(&sample_request_header_message, 2, bytes, sizeof bytes, &header), 0);
+    struct kafka_request_header header;
+    assert_int_equal(decode(&kafka_request_header_message, 2, bytes, sizeof bytes, &header), 0);
     assert_int_equal(header.request_api_key, 18);
     assert_int_equal(header.correlation_id, 7);
     assert_true(slice_equal(header.client_id, SLICE_LIT("cl")));
-    assert_encodes(&sample_request_header_message, 2, &header, bytes, sizeof bytes);
+    assert_encodes(&kafka_request_header_message, 2, &header, bytes, sizeof bytes);
 }
 
 static void test_unknown_tags_are_kept(void **state)
@@ -91,8 +158,8 @@ static void test_unknown_tags_are_kept(void **state)
     (void)state;
     /* Tags 0 and 300 are unknown to the request; the names are "k" and "". */
     static const uint8_t bytes[] = {2, 'k', 1, 2, 0, 3, 'a', 'b', 'c', 0xac, 2, 0};
-    struct sample_api_versions_request request;
-    const struct codec_message *message = &sample_api_versions_request_message;
+    struct kafka_api_versions_request request;
+    const struct codec_message *message = &kafka_api_versions_request_message;
     assert_int_equal(decode(message, 3, bytes, sizeof bytes, &request), 0);
     assert_true(slice_equal(request.client_software_name, SLICE_LIT("k")));
     assert_int_equal(request.unknown_tagged_fields_count, 2);
@@ -114,8 +181,8 @@ static void test_known_and_unknown_tags_are_merged(void **state)
      * 3 (ready) and 9 (unknown). */
     static const uint8_t bytes[] = {0, 0, 1, 0, 0, 0, 0, 3, 1, 8, 0, 0,
                                     0, 0, 0, 0, 0, 5, 3, 1, 1, 9, 1, 'x'};
-    struct sample_api_versions_response response;
-    const struct codec_message *message = &sample_api_versions_response_message;
+    struct kafka_api_versions_response response;
+    const struct codec_message *message = &kafka_api_versions_response_message;
     assert_int_equal(decode(message, 3, bytes, sizeof bytes, &response), 0);
     assert_int_equal(response.finalized_features_epoch, 5);
     assert_true(response.zk_migration_ready);
@@ -126,8 +193,8 @@ static void test_known_and_unknown_tags_are_merged(void **state)
 static void test_bad_tagged_sections(void **state)
 {
     (void)state;
-    struct sample_api_versions_response response;
-    const struct codec_message *message = &sample_api_versions_response_message;
+    struct kafka_api_versions_response response;
+    const struct codec_message *message = &kafka_api_versions_response_message;
     static const struct {
         const char *tail;
         size_t len;
@@ -175,8 +242,8 @@ static void test_null_only_where_allowed(void **state)
 {
     (void)state;
     static const uint8_t null_topics[] = {0xff, 0xff, 0xff, 0xff};
-    struct sample_metadata_request request;
-    const struct codec_message *message = &sample_metadata_request_message;
+    struct kafka_metadata_request request;
+    const struct codec_message *message = &kafka_metadata_request_message;
     assert_int_equal(decode(message, 0, null_topics, 4, &request), ERR_INVALID);
     assert_int_equal(decode(message, 1, null_topics, 4, &request), 0);
     assert_int_equal(request.topics_count, -1);
@@ -185,8 +252,8 @@ static void test_null_only_where_allowed(void **state)
     assert_encodes(message, 1, &request, null_topics, 4);
 
     /* Topic names may be null from version 10 on. */
-    struct sample_metadata_request_topic topic;
-    codec_init(&sample_metadata_request_topic_message, &topic);
+    struct kafka_metadata_request_topic topic;
+    codec_init(&kafka_metadata_request_topic_message, &topic);
     topic.name = SLICE_NULL;
     request.topics = &topic;
     request.topics_count = 1;
@@ -199,8 +266,8 @@ static void test_null_only_where_allowed(void **state)
 static void test_ignorable(void **state)
 {
     (void)state;
-    struct sample_fetch_request request;
-    const struct codec_message *message = &sample_fetch_request_message;
+    struct kafka_fetch_request request;
+    const struct codec_message *message = &kafka_fetch_request_message;
     codec_init(message, &request);
     assert_int_equal(request.max_bytes, 0x7fffffff);
     assert_int_equal(request.replica_id, -1);
@@ -222,13 +289,13 @@ static void test_long_strings(void **state)
     (void)state;
     static uint8_t text[0x8000];
     memset(text, 'a', sizeof text);
-    struct sample_api_versions_request request;
-    const struct codec_message *message = &sample_api_versions_request_message;
+    struct kafka_api_versions_request request;
+    const struct codec_message *message = &kafka_api_versions_request_message;
     codec_init(message, &request);
     request.client_software_name = slice_of(text, 0x7fff);
     buffer_clear(&buffer, SIZE_MAX);
     assert_int_equal(codec_encode(message, 3, &request, &buffer), 0);
-    struct sample_api_versions_request back;
+    struct kafka_api_versions_request back;
     assert_int_equal(decode(message, 3, buffer.data, buffer.len, &back), 0);
     assert_int_equal(back.client_software_name.len, 0x7fff);
     request.client_software_name.len = 0x8000;
@@ -277,7 +344,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_messages),
+        cmocka_unit_test(test_random_messages_of_the_protocol),
         cmocka_unit_test(test_what_apache_encodes),
+        cmocka_unit_test(test_names_are_apaches),
         cmocka_unit_test(test_header_keeps_the_classic_string),
         cmocka_unit_test(test_unknown_tags_are_kept),
         cmocka_unit_test(test_known_and_unknown_tags_are_merged),
