@@ -75,7 +75,7 @@ public class RecordVectors {
             default:
                 byte[] bytes = new byte[isLarge ? 90000 : 1 + RANDOM.nextInt(30)];
                 for (int i = 0; i < bytes.length; i++) {
-                    bytes[i] = (byte) (isLarge ? "abcabcabd".charAt((i ^ i >> 9) % 9) : RANDOM.nextInt(256));
+                    bytes[i] = (byte) (isLarge ? "abcabcabd".charAt(i % 9) + i / 9000 : RANDOM.nextInt(256));
                 }
                 return bytes;
         }
