@@ -24,11 +24,13 @@ enum broker_state {
     BROKER_FAILED
 };
 
-struct cluster;     /* cluster.h */
-struct log_store;   /* log_store.h: directories, checkpoints, retention, cleaner */
-struct group_host;  /* group_host.h: runs the group coordinator over __consumer_offsets */
-struct sockets;     /* connection.h: listeners and connections */
-struct quota_table; /* quotas.h */
+struct cluster;        /* cluster.h */
+struct log_store;      /* log_store.h: directories, checkpoints, retention, cleaner */
+struct group_host;     /* group_host.h: runs the group coordinator over __consumer_offsets */
+struct sockets;        /* connection.h: listeners and connections */
+struct quota_table;    /* quotas.h */
+struct flusher;        /* partition.h */
+struct fetch_sessions; /* fetch_session.h */
 
 struct broker {
     struct runtime *runtime;
@@ -41,18 +43,21 @@ struct broker {
     struct group_host *groups;
     struct sockets *sockets;
     struct quota_table *quotas;
-    struct list partitions; /* hosted */
-    struct list dirty;      /* partitions to flush: partition.c */
-    void (*on_started)(void *ctx); /* registered and listening */
+    struct flusher *flusher;               /* partition.h: the group commit */
+    struct fetch_sessions *fetch_sessions; /* fetch_session.h */
+    struct list partitions;                /* hosted */
+    void (*on_started)(void *ctx);         /* registered and listening */
     void (*on_stopped)(void *ctx);
     void (*on_failed)(void *ctx, const char *text);
     void *ctx;
 };
 
-void broker_init(struct broker *broker, struct runtime *runtime, const struct broker_config *config);
+void broker_init(struct broker *broker,
+                 struct runtime *runtime,
+                 const struct broker_config *config);
 
-/* What can be told at once (a bad directory, a port in use) is an error; the rest comes as on_started
- * or on_failed. */
+/* What can be told at once (a bad directory, a port in use) is an error; the rest comes as
+ * on_started or on_failed. */
 NODISCARD int broker_start(struct broker *broker, struct errmsg *message);
 void broker_stop(struct broker *broker);
 void broker_detach(struct broker *broker);  /* before runtime_destroy: as node_detach */

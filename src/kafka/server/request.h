@@ -48,6 +48,8 @@ struct request {
     /* connection.c's own */
     const struct api *api;
     struct buffer answer; /* made before its turn came */
+    size_t answer_start;
+    size_t answer_range_bytes;
     bool is_answered;
 };
 
