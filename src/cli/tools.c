@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/version.h"
+#include "cli/kafka/kafka_tools.h"
 #include "cli/tool.h"
 
 const struct tool tools[] = {
@@ -22,6 +23,8 @@ const struct tool tools[] = {
     {"zkSnapshotRecursiveSummaryToolkit", tool_zk_snapshot_summary,
      "sizes below a node: FILE NODE DEPTH", NULL},
     {"zkCli", tool_zk_cli, "talk to a ZooKeeper server: [-server host:port] [command]", NULL},
+    {"kafka-topics", tool_kafka_topics, "make, change, list and describe topics",
+     &kafka_topics_syntax},
     {"completion", tool_completion, "print what a shell needs to complete tools: bash", NULL},
     {"version", tool_version, "print the version", NULL},
 };

@@ -4,4 +4,7 @@
 
 #include "cli/tool.h"
 
+tool_main tool_kafka_topics; /* kafka_topics.c */
+extern const struct kafka_options_syntax kafka_topics_syntax;
+
 #endif

@@ -53,13 +53,14 @@ static void free_topic(struct kafka_client *client, struct cached_topic *topic)
 static void forget_topics(struct kafka_client *client)
 {
     size_t position = 0;
+    struct slice key;
     void *value;
-    while (bytes_map_next(&client->topics, &position, NULL, &value)) {
+    while (bytes_map_next(&client->topics, &position, &key, &value)) {
         free_topic(client, value);
     }
-    struct hash_key key = client->topics.hash_key;
+    struct hash_key hash_key = client->topics.hash_key;
     bytes_map_release(&client->topics);
-    bytes_map_init(&client->topics, key);
+    bytes_map_init(&client->topics, hash_key);
 }
 
 static struct slice heap_copy(struct slice bytes)
@@ -249,9 +250,10 @@ void kafka_client_metadata_ask(struct kafka_client *client)
 void kafka_client_metadata_release(struct kafka_client *client)
 {
     size_t position = 0;
+    struct slice key;
     void *value;
     forget_topics(client);
-    while (bytes_map_next(&client->coordinators, &position, NULL, &value)) {
+    while (bytes_map_next(&client->coordinators, &position, &key, &value)) {
         struct cached_coordinator *coordinator = value;
         mem_free((void *)(uintptr_t)coordinator->key.ptr, coordinator->key.len);
         mem_free(coordinator, sizeof *coordinator);
