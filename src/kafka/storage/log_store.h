@@ -62,6 +62,7 @@ struct stored_log {
     int64_t
         high_watermark; /* of replication-offset-checkpoint, at load; with an owner it is asked */
     bool is_being_cleaned;
+    bool is_uncleanable;    /* compaction gave up on it, until the next start */
     int64_t cleaned_offset; /* first offset that no compaction has passed; -1: none has */
     int64_t flush_due_ms;   /* flush.ms: wall clock, 0 when nothing is unflushed */
 };
@@ -128,7 +129,8 @@ struct log_store_tuning {
     int64_t producer_expiration_check_ms; /* producer.id.expiration.check.interval.ms */
     int64_t space_check_ms;               /* ours */
     uint64_t reserve_bytes;               /* ours: samsa.log.dir.reserve.bytes */
-    bool cleaner_enable;                  /* log.cleaner.* */
+    int32_t open_segments_max; /* ours: descriptors of segments, over all logs; at open */
+    bool cleaner_enable;       /* log.cleaner.* */
     int64_t cleaner_backoff_ms;
     int64_t cleaner_dedupe_buffer_bytes;
     double cleaner_dedupe_load_factor;
