@@ -42,9 +42,9 @@ struct partition_log_open {
     struct slice topic;
     int32_t partition;
     const struct topic_config *config; /* the owner's, kept until partition_log_configure */
-    bool was_clean;           /* .kafka_cleanshutdown stood in the log directory */
-    int64_t recovery_point;   /* of recovery-point-offset-checkpoint, 0 when unknown */
-    int64_t log_start_offset; /* of log-start-offset-checkpoint, 0 when unknown */
+    bool was_clean;                    /* .kafka_cleanshutdown stood in the log directory */
+    int64_t recovery_point;            /* of recovery-point-offset-checkpoint, 0 when unknown */
+    int64_t log_start_offset;          /* of log-start-offset-checkpoint, 0 when unknown */
     int64_t wall_ms;
     int64_t producer_id_expiration_ms;
 };
@@ -58,8 +58,8 @@ struct partition_log_recovery {
     bool snapshot_ignored; /* a producer snapshot was damaged or of the future */
 };
 
-/* Blocking: at start, or in a job. Finishes interrupted swaps and deletions, checks what lies behind
- * the recovery point batch by batch, cuts at the first bad one, makes lost indexes anew. */
+/* Blocking: at start, or in a job. Finishes interrupted swaps and deletions, checks what lies
+ * behind the recovery point batch by batch, cuts at the first bad one, makes lost indexes anew. */
 NODISCARD int partition_log_open(struct runtime *runtime,
                                  const struct partition_log_open *open,
                                  struct partition_log **log,
@@ -70,6 +70,13 @@ NODISCARD int partition_log_open(struct runtime *runtime,
 int partition_log_close(struct partition_log *log, bool write_snapshot);
 /* Frees without touching the disk: the simulator's power cut, a failed directory. */
 void partition_log_release(struct partition_log *log);
+
+/* The descriptors of all logs of a shard come from one budget (segment_pool.h). A log that was just
+ * opened has a small one of its own, so that it can be opened in a job; the loop then gives it the
+ * shared one. NULL takes it out again: before it is closed in a job. No flush may be under way. */
+struct segment_pool;
+#define LOG_OWN_FILES_MAX 16
+void partition_log_use_pool(struct partition_log *log, struct segment_pool *pool);
 
 /* A new effective configuration, kept by pointer. */
 void partition_log_configure(struct partition_log *log, const struct topic_config *config);
@@ -101,13 +108,13 @@ enum append_origin {
 
 struct append_record_error {
     int32_t batch_index;
-    const char *message; /* static */
+    const char *message; /* as error_message */
 };
 
 /* A protocol error is a value: error is Kafka's code, 0 when it was appended. */
 struct append_result {
     int16_t error;
-    const char *error_message; /* static, NULL: none */
+    const char *error_message; /* NULL: none; lives until the log's next append */
     struct append_record_error record_errors[16];
     int32_t record_error_count;
     bool was_duplicate;   /* the offsets are those of the first time */
@@ -142,7 +149,8 @@ NODISCARD int partition_log_append(struct partition_log *log,
                                    const struct append_request *request,
                                    struct append_result *result);
 
-/* ---- flush: prepare on the loop, run on a worker, end on the loop ------------------------------ */
+/* ---- flush: prepare on the loop, run on a worker, end on the loop ------------------------------
+ */
 
 struct log_flush {
     struct partition_log *log;
@@ -172,7 +180,7 @@ struct log_range {
 struct log_read {
     int16_t error; /* 0, OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR */
     struct log_range range;
-    int64_t first_batch_offset; /* base offset of the first batch of the range */
+    int64_t first_batch_offset;  /* base offset of the first batch of the range */
     bool first_batch_incomplete; /* it is larger than max_bytes */
 };
 
@@ -193,7 +201,9 @@ struct file *log_range_file(const struct log_range *range);
 void log_range_drop(struct log_range *range);
 
 /* How many bytes lie in [from_offset, to_offset), by positions (for min_bytes of a fetch). */
-uint64_t partition_log_bytes_between(struct partition_log *log, int64_t from_offset, int64_t to_offset);
+uint64_t partition_log_bytes_between(struct partition_log *log,
+                                     int64_t from_offset,
+                                     int64_t to_offset);
 
 struct log_aborted_txn {
     int64_t producer_id;
@@ -234,6 +244,7 @@ struct log_producer {
     int64_t producer_id;
     int16_t producer_epoch;
     int32_t last_sequence;
+    int64_t last_offset; /* of its last batch of records; -1: none */
     int64_t last_timestamp_ms;
     int32_t coordinator_epoch;
     int64_t current_txn_start_offset; /* -1: none */
@@ -250,8 +261,8 @@ void partition_log_producers(struct partition_log *log,
 NODISCARD int partition_log_delete_before(struct partition_log *log, int64_t offset);
 
 /* Retention by time and size for topics with cleanup.policy delete; also rolls an active segment
- * that is past its time. *deleted_bytes tells what went. Files are renamed *.deleted now and removed
- * after file_delete_delay_ms by partition_log_remove_deleted. */
+ * that is past its time. *deleted_bytes tells what went. Files are renamed *.deleted now and
+ * removed after file_delete_delay_ms by partition_log_remove_deleted. */
 NODISCARD int partition_log_retain(struct partition_log *log,
                                    int64_t wall_ms,
                                    int64_t high_watermark,
@@ -271,5 +282,20 @@ NODISCARD int partition_log_truncate_fully(struct partition_log *log, int64_t of
 /* Each segment, oldest first: for the cleaner and the tools. */
 struct segment; /* segment.h */
 size_t partition_log_segments(struct partition_log *log, struct segment **segments, size_t max);
+
+/* ---- compaction (log_replace.c) --------------------------------------------------------------- */
+
+/* Puts the segment whose files stand ready at first_base with the suffix .swap (synced, `size` bytes)
+ * in the place of those with the bases first_base to last_base, which become *.deleted. ERR_NOT_FOUND,
+ * and nothing is changed, when they are not all there, or one is the active one. */
+NODISCARD int partition_log_replace(struct partition_log *log,
+                                    int64_t first_base,
+                                    int64_t last_base,
+                                    uint64_t size,
+                                    int64_t wall_ms);
+
+/* The folder was synced since: takes the suffix off. Not before, or a power cut could leave the new
+ * segment and old ones of its range side by side. */
+NODISCARD int partition_log_replace_end(struct partition_log *log, int64_t base);
 
 #endif

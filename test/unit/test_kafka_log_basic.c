@@ -1,0 +1,89 @@
+/* A log of one partition from its making to its second opening. */
+#include "unit/support_kafka_log.h"
+
+static void appended_records_are_read_back(void **state)
+{
+    struct log_fixture *fixture = *state;
+    fixture_open(fixture, true, 0);
+    for (int n = 0; n < 100; n++) {
+        struct append_result result = fixture_append(fixture, 3, 100);
+        assert_int_equal(result.error, 0);
+        assert_int_equal(result.first_offset, n * 3);
+        assert_int_equal(result.last_offset, n * 3 + 2);
+    }
+    assert_int_equal(partition_log_end_offset(fixture->log), 300);
+    for (int64_t offset = 0; offset < 300; offset++) {
+        assert_int_equal(fixture_first_offset(fixture, offset, 300), offset / 3 * 3);
+    }
+    assert_int_equal(fixture_first_offset(fixture, 300, 300), -1);
+}
+
+static void a_clean_end_is_opened_without_reading(void **state)
+{
+    struct log_fixture *fixture = *state;
+    fixture_open(fixture, true, 0);
+    fixture->config.segment_bytes = 4096;
+    for (int n = 0; n < 100; n++) {
+        assert_int_equal(fixture_append(fixture, 3, 100).error, 0);
+    }
+    assert_true(partition_log_segment_count(fixture->log) > 5);
+    assert_int_equal(partition_log_flush(fixture->log), 0);
+    assert_int_equal(partition_log_flushed_offset(fixture->log), 300);
+    fixture_close(fixture);
+
+    fixture_open(fixture, true, 300);
+    assert_int_equal(fixture->recovery.bytes_checked, 0);
+    assert_int_equal(partition_log_end_offset(fixture->log), 300);
+    for (int64_t offset = 0; offset < 300; offset++) {
+        assert_int_equal(fixture_first_offset(fixture, offset, 300), offset / 3 * 3);
+    }
+    assert_int_equal(fixture_append(fixture, 1, 100).first_offset, 300);
+}
+
+static void an_unclean_end_is_checked(void **state)
+{
+    struct log_fixture *fixture = *state;
+    fixture_open(fixture, true, 0);
+    fixture->config.segment_bytes = 4096;
+    for (int n = 0; n < 100; n++) {
+        assert_int_equal(fixture_append(fixture, 3, 100).error, 0);
+    }
+    fixture_crash(fixture);
+
+    fixture_open(fixture, false, 0);
+    assert_int_equal(partition_log_end_offset(fixture->log), 300);
+    assert_int_equal(partition_log_flushed_offset(fixture->log), 300);
+    assert_true(fixture->recovery.segments_checked > 5);
+    assert_int_equal(fixture->recovery.bytes_truncated, 0);
+    for (int64_t offset = 0; offset < 300; offset++) {
+        assert_int_equal(fixture_first_offset(fixture, offset, 300), offset / 3 * 3);
+    }
+    assert_int_equal(fixture_append(fixture, 1, 100).first_offset, 300);
+}
+
+static void a_reader_sees_nothing_at_or_above_its_limit(void **state)
+{
+    struct log_fixture *fixture = *state;
+    fixture_open(fixture, true, 0);
+    for (int n = 0; n < 200; n++) {
+        assert_int_equal(fixture_append(fixture, 2, 50).error, 0);
+    }
+    for (int64_t limit = 0; limit <= 400; limit += 2) {
+        struct log_read read;
+        partition_log_read(fixture->log, 0, SIZE_MAX, true, limit, &read);
+        assert_int_equal(read.error, 0);
+        assert_int_equal(fixture_last_offset(&read), limit - 1);
+        log_range_drop(&read.range);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LOG_TEST(appended_records_are_read_back),
+        LOG_TEST(a_clean_end_is_opened_without_reading),
+        LOG_TEST(an_unclean_end_is_checked),
+        LOG_TEST(a_reader_sees_nothing_at_or_above_its_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
