@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from golden import compare  # noqa: E402
 from golden.zookeeper import run  # noqa: E402
 from golden.zookeeper.script import CONFIGURATIONS  # noqa: E402
 
@@ -39,10 +40,10 @@ def main():
             path = run.golden_path(name)
             if options.action == "record":
                 path.write_text(text, encoding="ascii")
-                print(f"{path.name}: {run.steps(text)} steps")
+                print(f"{path.name}: {compare.steps(text)} steps")
                 continue
-            found = run.differences(path.read_text(encoding="ascii"), text)
-            print(f"{name}: {run.steps(text)} steps, {len(found)} differ")
+            found = compare.differences(path.read_text(encoding="ascii"), text)
+            print(f"{name}: {compare.steps(text)} steps, {len(found)} differ")
             for line in found:
                 print(line)
             different += len(found)

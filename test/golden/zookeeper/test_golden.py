@@ -7,6 +7,7 @@ compared with them too, so that the files cannot rot.
 
 import pytest
 
+from golden import compare
 from golden.zookeeper import run
 from golden.zookeeper.script import CONFIGURATIONS
 from peers import PeerUnavailable, class_path, free_port, java_program, samsa_program
@@ -15,13 +16,13 @@ from peers.maven import NEWEST
 SHOWN_DIFFERENCES = 30
 
 
-def compare(kind, name, tmp_path):
+def check(kind, name, tmp_path):
     golden = run.golden_path(name).read_text(encoding="ascii")
     text = run.record(kind, CONFIGURATIONS[name], tmp_path / "data", free_port())
-    found = run.differences(golden, text)
+    found = compare.differences(golden, text)
     if found:
         shown = "\n".join(found[:SHOWN_DIFFERENCES])
-        pytest.fail(f"{len(found)} of {run.steps(golden)} steps differ; the first ones:\n{shown}",
+        pytest.fail(f"{len(found)} of {compare.steps(golden)} steps differ; the first ones:\n{shown}",
                     pytrace=False)
     assert text == golden
 
@@ -29,7 +30,7 @@ def compare(kind, name, tmp_path):
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_samsa_answers_as_apache_did(name, tmp_path):
     assert samsa_program() is not None, "build first: there is no bin/zkServer.sh with a program"
-    compare("samsa", name, tmp_path)
+    check("samsa", name, tmp_path)
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
@@ -40,15 +41,15 @@ def test_apache_answers_as_recorded(name, tmp_path):
     except PeerUnavailable as problem:
         pytest.skip(str(problem).splitlines()[0])
     try:
-        compare("apache", name, tmp_path / "first")
+        check("apache", name, tmp_path / "first")
     except OSError:
         # Apache accepts in a thread of its own: on a busy machine it can close a connection that its limit
         # turns away before the connect here is over. That says nothing of the recording: once more.
-        compare("apache", name, tmp_path / "second")
+        check("apache", name, tmp_path / "second")
 
 
 def test_the_script_is_large():
     """Guards against a script that lost its sections: then all comparisons would pass at once."""
-    assert run.steps(run.golden_path("default").read_text(encoding="ascii")) > 2500
+    assert compare.steps(run.golden_path("default").read_text(encoding="ascii")) > 2500
     for name in CONFIGURATIONS:
-        assert run.steps(run.golden_path(name).read_text(encoding="ascii")) >= 10
+        assert compare.steps(run.golden_path(name).read_text(encoding="ascii")) >= 10
