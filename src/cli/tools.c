@@ -25,6 +25,8 @@ const struct tool tools[] = {
     {"zkCli", tool_zk_cli, "talk to a ZooKeeper server: [-server host:port] [command]", NULL},
     {"kafka-topics", tool_kafka_topics, "make, change, list and describe topics",
      &kafka_topics_syntax},
+    {"kafka-dump-log", tool_kafka_dump_log, "show what is in a log's files: --files F[,F...]",
+     &kafka_dump_log_syntax},
     {"completion", tool_completion, "print what a shell needs to complete tools: bash", NULL},
     {"version", tool_version, "print the version", NULL},
 };

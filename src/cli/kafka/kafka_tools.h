@@ -6,5 +6,7 @@
 
 tool_main tool_kafka_topics; /* kafka_topics.c */
 extern const struct kafka_options_syntax kafka_topics_syntax;
+tool_main tool_kafka_dump_log; /* kafka_dump_log.c */
+extern const struct kafka_options_syntax kafka_dump_log_syntax;
 
 #endif
