@@ -31,6 +31,7 @@ struct sockets;        /* connection.h: listeners and connections */
 struct quota_table;    /* quotas.h */
 struct flusher;        /* partition.h */
 struct fetch_sessions; /* fetch_session.h */
+struct producer_ids;   /* producer_ids.h */
 
 struct broker {
     struct runtime *runtime;
@@ -45,6 +46,7 @@ struct broker {
     struct quota_table *quotas;
     struct flusher *flusher;               /* partition.h: the group commit */
     struct fetch_sessions *fetch_sessions; /* fetch_session.h */
+    struct producer_ids *producer_ids;     /* producer_ids.h */
     struct list partitions;                /* hosted */
     void (*on_started)(void *ctx);         /* registered and listening */
     void (*on_stopped)(void *ctx);

@@ -20,7 +20,16 @@
 
 const struct api apis[] = {
     /* Ascending by number. */
+    API(PRODUCE, produce, "Produce", 0, 11),
+    API(FETCH, fetch, "Fetch", 0, 17),
+    API(LIST_OFFSETS, list_offsets, "ListOffsets", 0, 9),
+    API(SASL_HANDSHAKE, sasl_handshake, "SaslHandshake", 0, 1),
     API(API_VERSIONS, api_versions, "ApiVersions", 0, 4),
+    API(DELETE_RECORDS, delete_records, "DeleteRecords", 0, 2),
+    API(INIT_PRODUCER_ID, init_producer_id, "InitProducerId", 0, 5),
+    API(OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch, "OffsetForLeaderEpoch", 0, 4),
+    API(SASL_AUTHENTICATE, sasl_authenticate, "SaslAuthenticate", 0, 2),
+    API(DESCRIBE_PRODUCERS, describe_producers, "DescribeProducers", 0, 0),
 };
 
 const size_t api_count = ARRAY_LEN(apis);

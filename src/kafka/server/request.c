@@ -24,7 +24,7 @@
 
 /* A body's structs may take so much memory: many small elements weigh more in C than on the wire.
  */
-#define DECODED_BYTES_MAX ((size_t)128 << 20)
+#define DECODED_BYTES_MAX ((size_t)48 << 20)
 #define ANSWER_BYTES_MAX ((size_t)1 << 30)
 
 /* ---- memory ---------------------------------------------------------------------------------- */

@@ -93,7 +93,7 @@ void request_close_connection(struct request *request, const char *reason);
 void request_keep_frame(struct request *request);
 
 /* For the arena of a request: the effective bytes that a handler may still take for its answer. */
-#define REQUEST_ARENA_BYTES_MAX ((size_t)512 << 20)
+#define REQUEST_ARENA_BYTES_MAX ((size_t)1 << 30)
 
 /* The listener's name ("PLAINTEXT") that the connection came in by, for Metadata; the peer's
  * address as text with Java's slash ("/127.0.0.1"); the principal ("ANONYMOUS"). */

@@ -1,0 +1,185 @@
+/* list_offsets.c - offsets by time, and the ends of a log.
+ *
+ * Timestamp -1 is the end for this reader (high watermark, or last stable offset), -2 the start, -3
+ * the record with the greatest time, -4 the start of what is local (the same without tiers), -5 the
+ * end of what is in another tier (none). Any other: the first record at or after that time which
+ * the reader may see. While a new leader's high watermark is below the start of its epoch, an end
+ * would go backwards: OFFSET_NOT_AVAILABLE (KIP-207).
+ *
+ * Sources: KafkaApis.handleListOffsetRequest, Partition.fetchOffsetForTimestamp of 3.9;
+ * reference 5.4.
+ */
+#include "generated/kafka/constants.h"
+#include "generated/kafka/messages.h"
+#include "kafka/server/broker.h"
+#include "kafka/server/handlers.h"
+
+#define VERSION_SINGLE 1
+#define VERSION_NOT_AVAILABLE 5
+#define VERSION_MAX_TIMESTAMP 7
+#define VERSION_EARLIEST_LOCAL 8
+#define VERSION_LATEST_TIERED 9
+#define OLD_STYLE_MAX 2 /* the end and the start: enough for clients of that age */
+
+typedef struct kafka_list_offsets_request_partition wanted_partition;
+typedef struct kafka_list_offsets_response_partition answered_partition;
+
+struct lookup {
+    struct request *request;
+    const struct kafka_list_offsets_request *body;
+    struct partition *partition;
+    int64_t limit; /* what this reader may see */
+};
+
+static bool is_known_timestamp(int64_t timestamp, int16_t version)
+{
+    switch (timestamp) {
+    case KAFKA_LIST_OFFSETS_MAX_TIMESTAMP:
+        return version >= VERSION_MAX_TIMESTAMP;
+    case KAFKA_LIST_OFFSETS_EARLIEST_LOCAL:
+        return version >= VERSION_EARLIEST_LOCAL;
+    case KAFKA_LIST_OFFSETS_LATEST_TIERED:
+        return version >= VERSION_LATEST_TIERED;
+    default:
+        return timestamp >= KAFKA_LIST_OFFSETS_EARLIEST;
+    }
+}
+
+static int16_t find_partition(struct lookup *lookup,
+                              struct slice topic,
+                              const wanted_partition *wanted)
+{
+    int16_t error = 0;
+    lookup->partition = topics_leader(&lookup->request->broker->topics, topic,
+                                      wanted->partition_index, &error);
+    if (error != 0) {
+        return error;
+    }
+    if (wanted->current_leader_epoch >= 0 &&
+        wanted->current_leader_epoch < lookup->partition->leader_epoch) {
+        return KAFKA_ERROR_FENCED_LEADER_EPOCH;
+    }
+    if (wanted->current_leader_epoch > lookup->partition->leader_epoch) {
+        return KAFKA_ERROR_UNKNOWN_LEADER_EPOCH;
+    }
+    bool read_committed = lookup->body->isolation_level == KAFKA_ISOLATION_READ_COMMITTED;
+    lookup->limit = lookup->body->replica_id >= 0
+                        ? partition_log_end_offset(lookup->partition->log)
+                        : partition_read_limit(lookup->partition, read_committed);
+    return 0;
+}
+
+static int16_t find_by_time(const struct lookup *lookup,
+                            int64_t timestamp,
+                            answered_partition *answer)
+{
+    struct log_offset_time found = {-1, -1, -1};
+    struct partition_log *log = lookup->partition->log;
+    int error = timestamp == KAFKA_LIST_OFFSETS_MAX_TIMESTAMP
+                    ? partition_log_max_time(log, &found)
+                    : partition_log_find_time(log, timestamp, &found);
+    if (error != 0) {
+        return KAFKA_ERROR_KAFKA_STORAGE_ERROR;
+    }
+    /* What the reader may not see yet is not there for it. */
+    if (found.offset >= 0 && found.offset < lookup->limit) {
+        answer->offset = found.offset;
+        answer->timestamp = found.timestamp_ms;
+        answer->leader_epoch = found.leader_epoch;
+    }
+    return 0;
+}
+
+static int16_t find_offset(const struct lookup *lookup,
+                           int64_t timestamp,
+                           answered_partition *answer)
+{
+    const struct partition *partition = lookup->partition;
+    int64_t start = partition_log_start_offset(partition->log);
+    if (timestamp == KAFKA_LIST_OFFSETS_EARLIEST ||
+        timestamp == KAFKA_LIST_OFFSETS_EARLIEST_LOCAL) {
+        answer->offset = start;
+        answer->leader_epoch = partition_log_epoch_of(partition->log, start);
+        return 0;
+    }
+    if (timestamp == KAFKA_LIST_OFFSETS_LATEST_TIERED) {
+        return 0;
+    }
+    if (lookup->body->replica_id < 0 && lookup->limit < partition->leader_epoch_start &&
+        partition->high_watermark < partition->leader_epoch_start) {
+        return lookup->request->api_version >= VERSION_NOT_AVAILABLE
+                   ? KAFKA_ERROR_OFFSET_NOT_AVAILABLE
+                   : KAFKA_ERROR_LEADER_NOT_AVAILABLE;
+    }
+    if (timestamp == KAFKA_LIST_OFFSETS_LATEST) {
+        answer->offset = lookup->limit;
+        answer->leader_epoch = partition->leader_epoch;
+        return 0;
+    }
+    return find_by_time(lookup, timestamp, answer);
+}
+
+/* Version 0 wants a list, greatest first. */
+static void make_old_style(const struct lookup *lookup,
+                           const wanted_partition *wanted,
+                           answered_partition *answer)
+{
+    int64_t *offsets = ARENA_ARRAY(&lookup->request->arena, int64_t, OLD_STYLE_MAX);
+    int32_t count = 0;
+    if (answer->offset >= 0 && wanted->max_num_offsets > 0) {
+        offsets[count++] = answer->offset;
+    }
+    int64_t start = partition_log_start_offset(lookup->partition->log);
+    if (wanted->timestamp != KAFKA_LIST_OFFSETS_EARLIEST && count < wanted->max_num_offsets &&
+        start < answer->offset) {
+        offsets[count++] = start;
+    }
+    answer->old_style_offsets = offsets;
+    answer->old_style_offsets_count = count;
+}
+
+static void answer_partition(struct lookup *lookup,
+                             struct slice topic,
+                             const wanted_partition *wanted,
+                             answered_partition *answer)
+{
+    int16_t version = lookup->request->api_version;
+    answer->partition_index = wanted->partition_index;
+    answer->offset = -1;
+    answer->timestamp = -1;
+    answer->leader_epoch = -1;
+    int16_t error = is_known_timestamp(wanted->timestamp, version)
+                        ? find_partition(lookup, topic, wanted)
+                        : KAFKA_ERROR_UNSUPPORTED_VERSION;
+    if (error == 0) {
+        error = find_offset(lookup, wanted->timestamp, answer);
+    }
+    if (error == 0 && version < VERSION_SINGLE) {
+        make_old_style(lookup, wanted, answer);
+    }
+    answer->error_code = error;
+}
+
+void handle_list_offsets(struct broker *broker, struct request *request)
+{
+    const struct kafka_list_offsets_request *body = request->body;
+    struct kafka_list_offsets_response response;
+    struct lookup lookup = {.request = request, .body = body};
+    (void)broker;
+    codec_init(&kafka_list_offsets_response_message, &response);
+    response.topics_count = body->topics_count;
+    response.topics = ARENA_ARRAY(&request->arena, struct kafka_list_offsets_response_topic,
+                                  body->topics_count);
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        const struct kafka_list_offsets_request_topic *topic = &body->topics[i];
+        struct kafka_list_offsets_response_topic *answer = &response.topics[i];
+        answer->name = topic->name;
+        answer->partitions_count = topic->partitions_count;
+        answer->partitions = ARENA_ARRAY(&request->arena, answered_partition,
+                                         topic->partitions_count);
+        for (int32_t j = 0; j < topic->partitions_count; j++) {
+            answer_partition(&lookup, topic->name, &topic->partitions[j], &answer->partitions[j]);
+        }
+    }
+    request_reply(request, &response);
+}

@@ -1,0 +1,361 @@
+/* produce.c - batches of a producer go to their partitions' logs, and the answer says where.
+ *
+ * All appends are made within the handler call, in place: the batches lie in the connection's
+ * bytes, the log stamps offsets and epoch into them and writes them. Then, by acks:
+ *
+ *    0   no answer; an error closes the connection, which is the only way to tell
+ *    1   the answer leaves at once
+ *   -1   the answer waits until every partition's high watermark has passed what was appended
+ *        (which means: it is on disk, see partition.c), or the request's time is up
+ *
+ * The answer is built in the arena from the start, names included, since the frame ends with the
+ * handler call; a partition that waits holds the rest of it by a count.
+ *
+ * Transactional batches are refused with INVALID_TXN_STATE: there is no coordinator yet that could
+ * end what they begin. TODO(#5).
+ *
+ * Sources: KafkaApis.handleProduceRequest, ReplicaManager.appendRecords, DelayedProduce,
+ * ProduceRequest.validateRecords of 3.9; reference 5.2, 5.9.
+ */
+#include "generated/kafka/constants.h"
+#include "generated/kafka/messages.h"
+#include "kafka/server/broker.h"
+#include "kafka/server/handlers.h"
+#include "kafka/server/leader_hints.h"
+#include "kafka/server/quotas.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+#define VERSION_MAGIC_2 3
+#define VERSION_ZSTD 7
+#define VERSION_LEADER_HINTS 10
+#define BATCH_ATTRIBUTES_AT 21
+#define BATCH_MAGIC_AT 16
+
+/* A partition of the answer that is not on disk yet. */
+struct produce_part {
+    struct partition_waiter waiter;
+    struct produce *produce;
+    struct kafka_produce_response_partition *answer;
+    int64_t end_offset; /* the high watermark must come here */
+};
+
+struct produce {
+    struct request *request;
+    struct kafka_produce_response response;
+    struct runtime_timer timer;
+    struct leader_hints hints;
+    struct produce_part *parts; /* waiting ones; allocated with the first */
+    int32_t part_max;
+    int32_t part_count;
+    int32_t left; /* that still wait */
+    int64_t wall_ms;
+    bool has_error;
+};
+
+/* ---- answering ------------------------------------------------------------------------------- */
+
+static void produce_answer(struct produce *produce)
+{
+    struct request *request = produce->request;
+    produce->response.throttle_time_ms = request->throttle_time_ms;
+    produce->response.node_endpoints = produce->hints.endpoints;
+    produce->response.node_endpoints_count = produce->hints.count;
+    request_reply(request, &produce->response);
+}
+
+static void produce_finish(struct produce *produce)
+{
+    runtime_timer_stop(&produce->timer);
+    produce->request->on_abort = NULL;
+    produce_answer(produce);
+}
+
+static void part_end(struct produce_part *part, int16_t error)
+{
+    partition_wait_end(&part->waiter);
+    part->answer->error_code = error;
+    if (error != 0) {
+        part->answer->base_offset = -1;
+    }
+    part->produce->left -= 1;
+}
+
+/* The partition moved: is it this part's turn? */
+static void on_woken(struct partition_waiter *waiter, struct partition *partition)
+{
+    struct produce_part *part = CONTAINER_OF(waiter, struct produce_part, waiter);
+    if (partition->is_offline) {
+        part_end(part, KAFKA_ERROR_KAFKA_STORAGE_ERROR);
+    } else if (!partition->is_leader) {
+        part_end(part, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
+    } else if (partition->high_watermark >= part->end_offset) {
+        part_end(part, 0);
+    }
+    if (part->produce->left == 0) {
+        produce_finish(part->produce);
+    }
+}
+
+static void end_all(struct produce *produce, int16_t error)
+{
+    for (int32_t i = 0; i < produce->part_count; i++) {
+        /* A part that has ended is alone in its list. */
+        if (!list_is_empty(&produce->parts[i].waiter.link)) {
+            part_end(&produce->parts[i], error);
+        }
+    }
+}
+
+static void on_timeout(struct runtime_timer *timer)
+{
+    struct produce *produce = CONTAINER_OF(timer, struct produce, timer);
+    end_all(produce, KAFKA_ERROR_REQUEST_TIMED_OUT);
+    produce_finish(produce);
+}
+
+static void on_abort(struct request *request)
+{
+    struct produce *produce = request->handler_state;
+    runtime_timer_stop(&produce->timer);
+    end_all(produce, 0);
+}
+
+/* ---- appending ------------------------------------------------------------------------------- */
+
+static void wait_for(struct produce *produce,
+                     struct partition *partition,
+                     struct kafka_produce_response_partition *answer,
+                     int64_t end_offset)
+{
+    if (partition->high_watermark >= end_offset) {
+        return;
+    }
+    if (produce->parts == NULL) {
+        produce->parts = ARENA_ARRAY(&produce->request->arena, struct produce_part,
+                                     (size_t)produce->part_max);
+    }
+    struct produce_part *part = &produce->parts[produce->part_count++];
+    part->waiter.woken = on_woken;
+    part->produce = produce;
+    part->answer = answer;
+    part->end_offset = end_offset;
+    partition_wait(partition, &part->waiter);
+    produce->left += 1;
+}
+
+static bool is_transactional(struct slice records)
+{
+    return records.len > BATCH_ATTRIBUTES_AT + 2 && records.ptr[BATCH_MAGIC_AT] >= 2 &&
+           (load_be16(records.ptr + BATCH_ATTRIBUTES_AT) & BATCH_ATTRIBUTE_TRANSACTIONAL) != 0;
+}
+
+/* What forbids the append before the log is asked; 0: nothing. */
+static int16_t refusal(const struct produce *produce,
+                       const struct kafka_produce_request *body,
+                       const struct partition *partition,
+                       struct slice records)
+{
+    const struct topic *topic = partition->topic;
+    /* Clients have no business in the coordinators' topics, but for the one tool that says so. */
+    if (topic->is_internal && !slice_equal_cstr(produce->request->client_id, "__admin_client")) {
+        return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+    }
+    if (is_transactional(records)) {
+        return KAFKA_ERROR_INVALID_TXN_STATE;
+    }
+    if (body->acks == -1 &&
+        topic->partitions[partition->index].isr_count < topic->config.min_insync_replicas) {
+        return KAFKA_ERROR_NOT_ENOUGH_REPLICAS;
+    }
+    return 0;
+}
+
+static void fill_record_errors(struct produce *produce,
+                               const struct append_result *result,
+                               struct kafka_produce_response_partition *answer)
+{
+    struct arena *arena = &produce->request->arena;
+    if (result->error_message != NULL) {
+        answer->error_message = slice_of_cstr(result->error_message);
+    }
+    if (result->record_error_count == 0) {
+        return;
+    }
+    struct kafka_produce_response_record_error *errors = ARENA_ARRAY(
+        arena, struct kafka_produce_response_record_error, result->record_error_count);
+    for (int32_t i = 0; i < result->record_error_count; i++) {
+        errors[i].batch_index = result->record_errors[i].batch_index;
+        errors[i].batch_index_error_message = slice_of_cstr(result->record_errors[i].message);
+    }
+    answer->record_errors = errors;
+    answer->record_errors_count = result->record_error_count;
+}
+
+static void fill_answer(struct produce *produce,
+                        const struct append_result *result,
+                        struct kafka_produce_response_partition *answer)
+{
+    answer->error_code = result->error;
+    answer->base_offset = result->error == 0 ? result->first_offset : -1;
+    answer->log_append_time_ms = result->log_append_time_ms;
+    answer->log_start_offset = result->log_start_offset;
+    if (UNLIKELY(result->error != 0)) {
+        fill_record_errors(produce, result, answer);
+    }
+}
+
+static int16_t append(struct produce *produce,
+                      const struct kafka_produce_request *body,
+                      struct slice topic,
+                      const struct kafka_produce_request_partition *part,
+                      struct kafka_produce_response_partition *answer)
+{
+    struct request *request = produce->request;
+    int16_t error = 0;
+    struct partition *partition = topics_leader(&request->broker->topics, topic, part->index,
+                                                &error);
+    if (error == 0) {
+        error = refusal(produce, body, partition, part->records);
+    }
+    if (error != 0) {
+        return error;
+    }
+    const struct append_request append = {
+        .records = part->records,
+        .origin = APPEND_CLIENT,
+        .leader_epoch = partition->leader_epoch,
+        .wall_ms = produce->wall_ms,
+        .requires_magic_2 = request->api_version >= VERSION_MAGIC_2,
+        .may_have_zstd = request->api_version >= VERSION_ZSTD,
+    };
+    struct append_result result;
+    partition_append(partition, &append, &result);
+    fill_answer(produce, &result, answer);
+    if (result.error == 0 && body->acks == -1) {
+        wait_for(produce, partition, answer, result.last_offset + 1);
+    }
+    return result.error;
+}
+
+static void part_init(struct kafka_produce_response_partition *answer, int32_t index)
+{
+    answer->index = index;
+    answer->base_offset = -1;
+    answer->log_append_time_ms = -1;
+    answer->log_start_offset = -1;
+    answer->current_leader.leader_id = -1;
+    answer->current_leader.leader_epoch = -1;
+}
+
+static void append_part(struct produce *produce,
+                        const struct kafka_produce_request *body,
+                        struct slice topic,
+                        const struct kafka_produce_request_partition *part,
+                        struct kafka_produce_response_partition *answer)
+{
+    struct request *request = produce->request;
+    part_init(answer, part->index);
+    int16_t error = append(produce, body, topic, part, answer);
+    answer->error_code = error;
+    if (UNLIKELY(error != 0)) {
+        produce->has_error = true;
+        if (error == KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER &&
+            request->api_version >= VERSION_LEADER_HINTS) {
+            leader_hints_add(&produce->hints, request, topic, part->index, &answer->current_leader);
+        }
+    }
+}
+
+static void append_topic(struct produce *produce,
+                         const struct kafka_produce_request *body,
+                         const struct kafka_produce_request_topic *topic,
+                         struct kafka_produce_response_topic *answer)
+{
+    struct arena *arena = &produce->request->arena;
+    answer->name = arena_copy(arena, topic->name);
+    answer->partition_responses_count = topic->partition_data_count;
+    answer->partition_responses = ARENA_ARRAY(arena, struct kafka_produce_response_partition,
+                                              topic->partition_data_count);
+    for (int32_t i = 0; i < topic->partition_data_count; i++) {
+        append_part(produce, body, answer->name, &topic->partition_data[i],
+                    &answer->partition_responses[i]);
+    }
+}
+
+/* Every partition of it fails in the same way. */
+static void refuse_topic(struct produce *produce,
+                         const struct kafka_produce_request_topic *topic,
+                         struct kafka_produce_response_topic *answer,
+                         int16_t error)
+{
+    answer->name = arena_copy(&produce->request->arena, topic->name);
+    answer->partition_responses_count = topic->partition_data_count;
+    answer->partition_responses = ARENA_ARRAY(&produce->request->arena,
+                                              struct kafka_produce_response_partition,
+                                              topic->partition_data_count);
+    for (int32_t i = 0; i < topic->partition_data_count; i++) {
+        part_init(&answer->partition_responses[i], topic->partition_data[i].index);
+        answer->partition_responses[i].error_code = error;
+    }
+    produce->has_error = true;
+}
+
+/* ---- the handler ----------------------------------------------------------------------------- */
+
+static void take_quota(struct broker *broker, struct request *request)
+{
+    if (!quota_table_is_empty(broker->quotas, QUOTA_PRODUCE)) {
+        request->throttle_time_ms = quota_record(
+            broker->quotas, QUOTA_PRODUCE, request_principal(request), request->client_id,
+            (double)request->frame.len, (int64_t)(runtime_now_ns(broker->runtime) / NS_PER_MS));
+    }
+}
+
+static void produce_settle(struct produce *produce, const struct kafka_produce_request *body)
+{
+    struct request *request = produce->request;
+    if (body->acks == 0) {
+        if (produce->has_error) {
+            request_close_connection(request, "a produce request with acks=0 has failed");
+        } else {
+            request_reply_none(request);
+        }
+        return;
+    }
+    if (produce->left == 0) {
+        produce_answer(produce);
+        return;
+    }
+    struct runtime *runtime = request->broker->runtime;
+    request->handler_state = produce;
+    request->on_abort = on_abort;
+    runtime_timer_init(&produce->timer, runtime, on_timeout);
+    runtime_timer_set(&produce->timer,
+                      runtime_now_ns(runtime) + (uint64_t)MAX(body->timeout_ms, 0) * NS_PER_MS);
+}
+
+void handle_produce(struct broker *broker, struct request *request)
+{
+    const struct kafka_produce_request *body = request->body;
+    struct produce *produce = ARENA_NEW(&request->arena, struct produce);
+    produce->request = request;
+    produce->wall_ms = runtime_wall_ms(broker->runtime);
+    for (int32_t i = 0; i < body->topic_data_count; i++) {
+        produce->part_max += body->topic_data[i].partition_data_count;
+    }
+    produce->response.responses_count = body->topic_data_count;
+    produce->response.responses = ARENA_ARRAY(&request->arena, struct kafka_produce_response_topic,
+                                              body->topic_data_count);
+    take_quota(broker, request);
+    bool is_valid = body->acks >= -1 && body->acks <= 1;
+    for (int32_t i = 0; i < body->topic_data_count; i++) {
+        const struct kafka_produce_request_topic *topic = &body->topic_data[i];
+        struct kafka_produce_response_topic *answer = &produce->response.responses[i];
+        if (is_valid) {
+            append_topic(produce, body, topic, answer);
+        } else {
+            refuse_topic(produce, topic, answer, KAFKA_ERROR_INVALID_REQUIRED_ACKS);
+        }
+    }
+    produce_settle(produce, body);
+}
