@@ -78,6 +78,8 @@ struct log_dir {
     uint64_t room_bytes; /* see above; UINT64_MAX before the first look */
     uint64_t free_bytes; /* at the last look */
     uint64_t total_bytes;
+    uint64_t wanted_bytes; /* the largest append that was refused for want of room */
+    uint64_t refused_appends;
     bool is_low; /* said in the log: appends are refused */
     /* log_store's own */
     struct file *lock;
@@ -91,6 +93,8 @@ struct log_dir {
 static inline bool log_dir_take_room(struct log_dir *dir, uint64_t bytes)
 {
     if (UNLIKELY(bytes > dir->room_bytes)) {
+        dir->wanted_bytes = MAX(dir->wanted_bytes, bytes);
+        dir->refused_appends += 1;
         return false;
     }
     dir->room_bytes -= bytes;
@@ -151,7 +155,6 @@ struct log_store_options {
 struct log_store_stats {
     uint64_t deleted_bytes; /* by retention */
     uint64_t checkpoints;
-    uint64_t appends_refused; /* the server counts: no room */
     uint64_t loads;
     uint64_t load_ns; /* of the whole load */
     uint64_t cleaner_runs;

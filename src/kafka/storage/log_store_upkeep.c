@@ -336,7 +336,9 @@ static void space_finished(struct store_job *base)
     dir->free_bytes = job->free_bytes;
     dir->total_bytes = job->total_bytes;
     dir->room_bytes = room > taken ? room - taken : 0;
-    tell_space(dir, room == 0);
+    bool is_low = room == 0 || room < dir->wanted_bytes;
+    dir->wanted_bytes = is_low ? dir->wanted_bytes : 0;
+    tell_space(dir, is_low);
 }
 
 static void space_release(struct store_job *base)
