@@ -454,6 +454,15 @@ static int recover_one(struct check *check, uint64_t *valid)
     return error == 0 ? segment_seal(segment) : error;
 }
 
+/* A power cut may take the end of a sealed segment, on the boundary of a batch, and leave the next
+ * one: what lies behind the hole was not flushed either, and goes. Compaction, however, leaves such
+ * holes where nothing is missing. */
+static bool is_gap_behind(const struct partition_log *log, size_t idx)
+{
+    return idx + 1 < log->segment_count && (log->config->cleanup_policy & CLEANUP_COMPACT) == 0 &&
+           log->end_offset < log->segments[idx + 1]->base_offset;
+}
+
 static int recover_from(struct partition_log *log,
                         size_t first,
                         struct partition_log_recovery *figures)
@@ -472,7 +481,7 @@ static int recover_from(struct partition_log *log,
             error = recover_one(&check, &valid);
         }
         log->end_offset = check.last_offset + 1;
-        if (error == 0 && valid < before) {
+        if (error == 0 && (valid < before || is_gap_behind(log, n))) {
             error = remove_tail(log, n + 1, figures);
         }
         if (error == 0 && n + 1 < log->segment_count) {
