@@ -7,15 +7,16 @@ jars come through Maven into a cache folder outside the tree (`$SAMSA_PEERS`, el
 """
 
 from .brokers import ApacheBroker, Broker, SamsaBroker, cluster_members, samsa_broker_program
-from .maven import (KAFKA_NEWEST, KAFKA_OLDEST, KAFKA_VERSIONS, NEWEST, PeerUnavailable, VERSIONS, class_path,
-                    java_program, kafka_class_path)
+from .maven import (KAFKA_CLIENT_4, KAFKA_NEWEST, KAFKA_OLDEST, KAFKA_VERSIONS, NEWEST, PeerUnavailable, VERSIONS,
+                    class_path, java_program, kafka_class_path, kafka_client_class_path)
 from .ports import free_port
 from .process import ServerDied, ServerProcess
 from .servers import ApacheServer, SamsaServer, Server, project_root, samsa_program
 
 __all__ = [
-    "ApacheBroker", "ApacheServer", "Broker", "KAFKA_NEWEST", "KAFKA_OLDEST", "KAFKA_VERSIONS", "NEWEST",
+    "ApacheBroker", "ApacheServer", "Broker", "KAFKA_CLIENT_4", "KAFKA_NEWEST", "KAFKA_OLDEST", "KAFKA_VERSIONS",
+    "NEWEST",
     "PeerUnavailable", "SamsaBroker", "SamsaServer", "Server", "ServerDied", "ServerProcess", "VERSIONS",
-    "class_path", "cluster_members", "free_port", "java_program", "kafka_class_path", "project_root",
-    "samsa_broker_program", "samsa_program",
+    "class_path", "cluster_members", "free_port", "java_program", "kafka_class_path",
+    "kafka_client_class_path", "project_root", "samsa_broker_program", "samsa_program",
 ]

@@ -24,6 +24,8 @@ PROMETHEUS = "3.9.4"
 KAFKA_OLDEST = "2.7.2"
 KAFKA_NEWEST = "3.9.2"
 KAFKA_VERSIONS = (KAFKA_OLDEST, KAFKA_NEWEST)
+# A client of the line that no longer knows ZooKeeper: brokers of ours must serve it all the same.
+KAFKA_CLIENT_4 = "4.1.0"
 SCALA = "2.13"
 RELOAD4J = "1.7.36"
 
@@ -121,9 +123,17 @@ def kafka_artifacts(version):
     ]
 
 
+def wanted_artifacts(name, version):
+    if name == "zookeeper":
+        return artifacts(version)
+    if name == "kafka":
+        return kafka_artifacts(version)
+    return [("org.apache.kafka", name, version)]
+
+
 def render_pom(name, version):
     lines = []
-    wanted = artifacts(version) if name == "zookeeper" else kafka_artifacts(version)
+    wanted = wanted_artifacts(name, version)
     for group, artifact, fixed in wanted:
         lines.append("    <dependency>")
         lines.append(f"      <groupId>{group}</groupId>")
@@ -159,7 +169,7 @@ def fetch(version, name="zookeeper"):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f"{name}-{version}.", dir=target.parent))
-    artifact = name if name == "zookeeper" else f"{name}_{SCALA}"
+    artifact = f"kafka_{SCALA}" if name == "kafka" else name
     try:
         (work / "pom.xml").write_text(render_pom(name, version), encoding="utf-8")
         # The local repository may hold everything already: then no registry is asked.
@@ -191,3 +201,10 @@ def class_path(version, name="zookeeper"):
 
 def kafka_class_path(version=KAFKA_NEWEST):
     return class_path(version, "kafka")
+
+
+def kafka_client_class_path(version):
+    """What a program needs that uses the client alone: a whole release's jars hold it too."""
+    if version in KAFKA_VERSIONS:
+        return kafka_class_path(version)
+    return class_path(version, "kafka-clients")
