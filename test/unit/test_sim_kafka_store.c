@@ -1,5 +1,5 @@
-/* test_sim_kafka_store.c - the log directories on the simulated disk: orderly ends, power cuts at any
- * operation, failing and full disks, compaction, against a model that keeps every record.
+/* test_sim_kafka_store.c - the log directories on the simulated disk: orderly ends, power cuts at
+ * any operation, failing and full disks, compaction, against a model that keeps every record.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -309,10 +309,9 @@ static void append(struct box *box, int idx, int count)
         record->value = random_chance(&box->random, 1, 8) ? -1 : box->next_value++;
         int key_len = snprintf(key, sizeof key, "key-%d", record->key);
         int value_len = snprintf(value, sizeof value, "value-%d", record->value);
-        batch_builder_add(&builder, i, runtime_wall_ms(box->runtime),
-                          slice_of(key, (size_t)key_len),
-                          record->value < 0 ? SLICE_NULL : slice_of(value, (size_t)value_len),
-                          SLICE_NULL, 0);
+        batch_builder_add(
+            &builder, i, runtime_wall_ms(box->runtime), slice_of(key, (size_t)key_len),
+            record->value < 0 ? SLICE_NULL : slice_of(value, (size_t)value_len), SLICE_NULL, 0);
     }
     assert_int_equal(batch_builder_finish(&builder, count - 1), 0);
     struct append_request request = {
@@ -362,6 +361,7 @@ struct reading {
     bool is_compacted;
     int64_t next;          /* a record below it must not come any more */
     int64_t last_of[KEYS]; /* offset of the last record that was read */
+    bool *seen;            /* by offset */
     int64_t records;
 };
 
@@ -381,6 +381,7 @@ static void check_record(struct reading *reading, const struct record *record)
     }
     reading->next = record->offset + 1;
     reading->last_of[model->key] = record->offset;
+    reading->seen[record->offset] = true;
     reading->records += 1;
 }
 
@@ -405,35 +406,50 @@ static void read_batches(struct reading *reading, struct slice bytes, int64_t *n
 }
 
 /* Everything that is there is what was written, in order; of every key the last one is there. */
-static int64_t check_log(struct box *box, int idx)
+static int64_t check_log(struct box *box, int idx, bool is_recovered)
 {
-    const struct model_log *model = &box->logs[idx];
+    static bool seen[RECORDS_MAX];
+    struct model_log *model = &box->logs[idx];
     struct stored_log *stored = find(box, idx);
-    struct reading reading = {.model = model, .is_compacted = idx >= LOGS / 2};
+    struct reading reading = {.model = model, .is_compacted = idx >= LOGS / 2, .seen = seen};
     int64_t end = partition_log_end_offset(stored->log);
     int64_t next = 0;
     static uint8_t bytes[1 << 16];
+    memset(seen, 0, sizeof seen);
     for (int key = 0; key < KEYS; key++) {
         reading.last_of[key] = -1;
     }
     while (next < end) {
         struct log_read read;
         partition_log_read(stored->log, next, sizeof bytes, true, end, &read);
-        assert_int_equal(read.error, 0);
+        int error = read.error;
+        if (error == 0 && read.range.len > 0) {
+            assert_true(read.range.len <= sizeof bytes);
+            error = log_range_read(&read.range, 0, bytes, read.range.len);
+        }
+        if (box->runtime->is_dead) {
+            log_range_drop(&read.range);
+            return 0; /* the power went while this was looking */
+        }
+        assert_int_equal(error, 0);
         if (read.range.len == 0) {
             break;
         }
-        assert_true(read.range.len <= sizeof bytes);
-        assert_int_equal(log_range_read(&read.range, 0, bytes, read.range.len), 0);
         int64_t before = next;
         read_batches(&reading, slice_of(bytes, read.range.len), &next);
         assert_true(next > before);
         log_range_drop(&read.range);
     }
-    assert_int_equal(next, end);
+    /* What no flush had covered may be missing before an empty segment: see is_gap_behind. */
+    assert_true(next == end || (reading.is_compacted && next >= model->flushed));
+    for (int64_t offset = model->flushed; offset < end && is_recovered; offset++) {
+        if (!seen[offset]) {
+            model->records[offset].key = -1; /* the power took it */
+        }
+    }
     for (int64_t offset = 0; offset < end && reading.is_compacted; offset++) {
         const struct model_record *record = &model->records[offset];
-        bool is_last = true;
+        bool is_last = record->key >= 0;
         for (int64_t later = offset + 1; later < end && is_last; later++) {
             is_last = model->records[later].key != record->key;
         }
@@ -466,7 +482,7 @@ static void check_recovered(struct box *box)
                      (long long)model->flushed, (long long)model->count);
         }
         model->count = end;
-        check_log(box, i);
+        check_log(box, i, true);
     }
 }
 
@@ -601,8 +617,8 @@ static void one_directory_fails(void **state)
     assert_int_equal(log_store_offline_count(box.store), 1);
     /* A new partition goes elsewhere; one that may lie in the failed directory does not. */
     struct stored_log *stored;
-    assert_int_equal(log_store_create(box.store, SLICE_LIT("x"), 0, NULL, &box.plain, false, &stored,
-                                      &box.message),
+    assert_int_equal(log_store_create(box.store, SLICE_LIT("x"), 0, NULL, &box.plain, false,
+                                      &stored, &box.message),
                      ERR_IO);
     assert_int_equal(log_store_create(box.store, SLICE_LIT("x"), 0, NULL, &box.plain, true, &stored,
                                       &box.message),
@@ -664,7 +680,7 @@ static void compaction_keeps_the_last_value(void **state)
     const struct log_store_stats *stats = log_store_stats(box.store);
     assert_true(stats->cleaner_runs > 3);
     assert_int_equal(stats->cleaner_uncleanable, 0);
-    int64_t records = check_log(&box, 2);
+    int64_t records = check_log(&box, 2, false);
     assert_true(records < 200);
     char text[256];
     file_text(&box, "/data/a/cleaner-offset-checkpoint", text, sizeof text);
@@ -689,8 +705,8 @@ static void play(uint64_t seed)
     for (int life = 0; life < 6; life++) {
         box.keep = (enum disk_keep)random_below(&box.random, KEEP_KINDS);
         bool is_cut = life % 3 != 2;
-        box.disk.stop_at_op =
-            is_cut ? box.disk.op_count + 1 + random_below(&box.random, 1500) : UINT64_MAX;
+        box.disk.stop_at_op = is_cut ? box.disk.op_count + 1 + random_below(&box.random, 1500)
+                                     : UINT64_MAX;
         int error = start(&box);
         if (!box.runtime->is_dead) {
             if (error != 0) {
