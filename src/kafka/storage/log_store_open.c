@@ -254,7 +254,7 @@ int log_store_open(struct runtime *runtime,
     store->pool = segment_pool_new(segment_budget(runtime, &options->tuning));
     runtime_random(runtime, &key, sizeof key);
     bytes_map_init(&store->logs, key);
-    runtime_timer_init(&store->timer, runtime, NULL);
+    store->timer.runtime = runtime; /* its function comes with the upkeep */
     int error = open_dirs(store, options, message);
     if (error != 0) {
         log_store_release(store);
