@@ -20,4 +20,19 @@ request_handler handle_api_versions;
 request_handler handle_sasl_handshake;
 request_handler handle_sasl_authenticate;
 
+/* groups and their offsets */
+request_handler handle_find_coordinator;
+request_handler handle_join_group;
+request_handler handle_sync_group;
+request_handler handle_heartbeat;
+request_handler handle_leave_group;
+request_handler handle_offset_commit;
+request_handler handle_offset_fetch;
+request_handler handle_offset_delete;
+request_handler handle_describe_groups;
+request_handler handle_list_groups;
+request_handler handle_delete_groups;
+request_handler handle_consumer_group_heartbeat;
+request_handler handle_consumer_group_describe;
+
 #endif

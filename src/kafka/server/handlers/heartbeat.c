@@ -1,0 +1,41 @@
+/* heartbeat.c - a member is alive, and hears whether it must join again.
+ * Source: KafkaApis.handleHeartbeatRequest of Apache Kafka 3.9.
+ */
+#include "generated/kafka/constants.h"
+#include "generated/kafka/messages.h"
+#include "kafka/server/broker.h"
+#include "kafka/server/group_host.h"
+#include "kafka/server/handlers.h"
+
+static void answer(struct group_call *call, struct group_effect *effect)
+{
+    if (call->request != NULL) {
+        effect->of.reply.response.heartbeat.throttle_time_ms = call->request->throttle_time_ms;
+        request_reply(call->request, &effect->of.reply.response.heartbeat);
+    }
+}
+
+void handle_heartbeat(struct broker *broker, struct request *request)
+{
+    const struct kafka_heartbeat_request *body = request->body;
+    int16_t error = KAFKA_ERROR_NONE;
+    struct group_shard *shard = group_host_route(broker->groups, body->group_id, false, &error);
+    if (shard == NULL) {
+        struct kafka_heartbeat_response response;
+        codec_init(&kafka_heartbeat_response_message, &response);
+        response.throttle_time_ms = request->throttle_time_ms;
+        /* While its group loads, nobody can say; the member stays. */
+        response.error_code = error == KAFKA_ERROR_COORDINATOR_LOAD_IN_PROGRESS
+                                  ? (int16_t)KAFKA_ERROR_NONE
+                                  : error;
+        request_reply(request, &response);
+        return;
+    }
+    struct group_event event = {
+        .kind = GROUP_EVENT_HEARTBEAT,
+        .call = group_call_new(broker->groups, request, answer, NULL),
+        .api_version = request->api_version,
+        .request.heartbeat = body,
+    };
+    group_shard_step(shard, &event);
+}

@@ -1,0 +1,313 @@
+/* offset_fetch.c - how far groups have read: one group (versions 1-7) or several (8 and later).
+ *
+ * A null list of topics asks for all. Version 1 has no place for an error of the group: it stands
+ * at every partition. Version 0 reads from ZooKeeper, where nobody has stored offsets since 0.8.1:
+ * there are none (UNKNOWN_TOPIC_OR_PARTITION, as Apache answers then). Source:
+ * KafkaApis.handleOffsetFetchRequest, OffsetFetchResponse of Apache Kafka 3.9; KIP-447, 709.
+ */
+#include "base/memory.h"
+#include "generated/kafka/constants.h"
+#include "generated/kafka/messages.h"
+#include "kafka/server/broker.h"
+#include "kafka/server/group_host.h"
+#include "kafka/server/handlers.h"
+
+#define FIRST_BATCHED_VERSION 8
+#define FIRST_TOP_ERROR_VERSION 2
+
+/* One partition of an answer, in the form of version 8; the older form is made of it. */
+typedef struct kafka_offset_fetch_response_group_partition answer_partition;
+typedef struct kafka_offset_fetch_response_group_topic answer_topic;
+
+struct fetched {
+    struct arena *arena;
+    answer_topic *topics;
+    int32_t count;
+    int32_t cap;
+    int32_t partition_cap; /* of the last topic */
+    int16_t error;
+};
+
+static void *grow(struct arena *arena, const void *items, int32_t count, int32_t *cap, size_t size)
+{
+    int32_t larger = MAX(8, *cap * 2);
+    void *moved = arena_alloc_zeroed(arena, (size_t)larger * size);
+    if (count > 0) {
+        memcpy(moved, items, (size_t)count * size);
+    }
+    *cap = larger;
+    return moved;
+}
+
+static answer_topic *add_topic(struct fetched *fetched, struct slice name)
+{
+    if (fetched->count == fetched->cap) {
+        fetched->topics = grow(fetched->arena, fetched->topics, fetched->count, &fetched->cap,
+                               sizeof fetched->topics[0]);
+    }
+    answer_topic *topic = &fetched->topics[fetched->count];
+    fetched->count += 1;
+    fetched->partition_cap = 0;
+    topic->name = name;
+    return topic;
+}
+
+static void add_partition(struct fetched *fetched,
+                          answer_topic *topic,
+                          int32_t index,
+                          const struct group_offset_view *view)
+{
+    if (topic->partitions_count == fetched->partition_cap) {
+        topic->partitions = grow(fetched->arena, topic->partitions, topic->partitions_count,
+                                 &fetched->partition_cap, sizeof topic->partitions[0]);
+    }
+    topic->partitions[topic->partitions_count] = (answer_partition){
+        .partition_index = index,
+        .committed_offset = view->offset,
+        .committed_leader_epoch = view->leader_epoch,
+        .metadata = view->metadata,
+        .error_code = view->error,
+    };
+    topic->partitions_count += 1;
+}
+
+static struct group_offset_view no_offset(int16_t error)
+{
+    return (struct group_offset_view){
+        .offset = -1,
+        .leader_epoch = -1,
+        .metadata = SLICE_LIT(""),
+        .error = error,
+    };
+}
+
+/* ---- all offsets: gathered, then sorted by topic
+ * --------------------------------------------------- */
+
+struct gathered {
+    struct slice topic;
+    int32_t partition;
+    struct group_offset_view view;
+};
+
+struct gathering {
+    struct arena *arena;
+    struct gathered *items;
+    int32_t count;
+    int32_t cap;
+};
+
+static void gather(void *ctx,
+                   struct slice topic,
+                   int32_t partition,
+                   const struct group_offset_view *view)
+{
+    struct gathering *gathering = ctx;
+    if (gathering->count == gathering->cap) {
+        gathering->items = grow(gathering->arena, gathering->items, gathering->count,
+                                &gathering->cap, sizeof gathering->items[0]);
+    }
+    gathering->items[gathering->count] = (struct gathered){
+        .topic = topic, .partition = partition, .view = *view};
+    gathering->count += 1;
+}
+
+static int compare(const struct gathered *a, const struct gathered *b)
+{
+    int order = slice_compare(a->topic, b->topic);
+    return order != 0 ? order : (a->partition > b->partition) - (a->partition < b->partition);
+}
+
+static void sift(struct gathered *items, int32_t root, int32_t count)
+{
+    for (;;) {
+        int32_t child = 2 * root + 1;
+        if (child >= count) {
+            return;
+        }
+        if (child + 1 < count && compare(&items[child], &items[child + 1]) < 0) {
+            child += 1;
+        }
+        if (compare(&items[root], &items[child]) >= 0) {
+            return;
+        }
+        struct gathered swapped = items[root];
+        items[root] = items[child];
+        items[child] = swapped;
+        root = child;
+    }
+}
+
+static void sort(struct gathered *items, int32_t count)
+{
+    for (int32_t root = count / 2; root > 0; root--) {
+        sift(items, root - 1, count);
+    }
+    for (int32_t end = count; end > 1; end--) {
+        struct gathered last = items[end - 1];
+        items[end - 1] = items[0];
+        items[0] = last;
+        sift(items, 0, end - 1);
+    }
+}
+
+static void fetch_all(const struct group_coordinator *coordinator,
+                      struct slice group_id,
+                      bool require_stable,
+                      struct fetched *fetched)
+{
+    struct gathering gathering = {.arena = fetched->arena};
+    answer_topic *topic = NULL;
+    group_coordinator_each_offset(coordinator, group_id, require_stable, gather, &gathering);
+    sort(gathering.items, gathering.count);
+    for (int32_t i = 0; i < gathering.count; i++) {
+        const struct gathered *item = &gathering.items[i];
+        if (topic == NULL || !slice_equal(topic->name, item->topic)) {
+            topic = add_topic(fetched, item->topic);
+        }
+        add_partition(fetched, topic, item->partition, &item->view);
+    }
+}
+
+/* ---- one group
+ * ------------------------------------------------------------------------------------- */
+
+/* Versions 8 and later have the fields of the older ones in structs of their own. */
+struct asked_topic {
+    struct slice name;
+    const int32_t *partitions;
+    int32_t count;
+};
+
+static void fetch_topics(const struct group_coordinator *coordinator,
+                         struct slice group_id,
+                         const struct asked_topic *asked,
+                         int32_t count,
+                         bool require_stable,
+                         struct fetched *fetched)
+{
+    for (int32_t i = 0; i < count; i++) {
+        answer_topic *topic = add_topic(fetched, asked[i].name);
+        for (int32_t k = 0; k < asked[i].count; k++) {
+            struct group_offset_view view = no_offset(fetched->error);
+            if (coordinator != NULL) {
+                view = group_coordinator_offset(coordinator, group_id, asked[i].name,
+                                                asked[i].partitions[k], require_stable);
+            }
+            add_partition(fetched, topic, asked[i].partitions[k], &view);
+        }
+    }
+}
+
+/* asked_count -1: all topics. With an error, only `lists_errors` fills the partitions. */
+static void fetch_group(struct broker *broker,
+                        struct slice group_id,
+                        const struct asked_topic *asked,
+                        int32_t asked_count,
+                        bool require_stable,
+                        bool lists_errors,
+                        struct fetched *fetched)
+{
+    struct group_shard *shard = group_host_route(broker->groups, group_id, true, &fetched->error);
+    if (shard == NULL) {
+        fetch_topics(NULL, group_id, asked, lists_errors ? asked_count : 0, false, fetched);
+    } else if (asked_count < 0) {
+        fetch_all(group_shard_coordinator(shard), group_id, require_stable, fetched);
+    } else {
+        fetch_topics(group_shard_coordinator(shard), group_id, asked, asked_count, require_stable,
+                     fetched);
+    }
+}
+
+/* ---- the two forms
+ * ----------------------------------------------------------------------------------- */
+
+static void answer_batched(struct broker *broker,
+                           struct request *request,
+                           struct kafka_offset_fetch_response *response)
+{
+    const struct kafka_offset_fetch_request *body = request->body;
+    response->groups_count = body->groups_count;
+    response->groups = ARENA_ARRAY(&request->arena, struct kafka_offset_fetch_response_group,
+                                   MAX(body->groups_count, 1));
+    for (int32_t i = 0; i < body->groups_count; i++) {
+        const struct kafka_offset_fetch_request_group *from = &body->groups[i];
+        struct asked_topic *asked = ARENA_ARRAY(&request->arena, struct asked_topic,
+                                                MAX(from->topics_count, 1));
+        for (int32_t k = 0; k < from->topics_count; k++) {
+            asked[k] = (struct asked_topic){from->topics[k].name, from->topics[k].partition_indexes,
+                                            from->topics[k].partition_indexes_count};
+        }
+        struct fetched fetched = {.arena = &request->arena};
+        fetch_group(broker, from->group_id, asked, from->topics_count, body->require_stable, false,
+                    &fetched);
+        response->groups[i].group_id = from->group_id;
+        response->groups[i].error_code = fetched.error;
+        response->groups[i].topics = fetched.topics;
+        response->groups[i].topics_count = fetched.count;
+    }
+}
+
+static void to_old_form(struct request *request,
+                        const struct fetched *fetched,
+                        struct kafka_offset_fetch_response *response)
+{
+    response->topics_count = fetched->count;
+    response->topics = ARENA_ARRAY(&request->arena, struct kafka_offset_fetch_response_topic,
+                                   MAX(fetched->count, 1));
+    for (int32_t i = 0; i < fetched->count; i++) {
+        const answer_topic *from = &fetched->topics[i];
+        struct kafka_offset_fetch_response_topic *to = &response->topics[i];
+        to->name = from->name;
+        to->partitions_count = from->partitions_count;
+        to->partitions = ARENA_ARRAY(&request->arena, struct kafka_offset_fetch_response_partition,
+                                     MAX(from->partitions_count, 1));
+        for (int32_t k = 0; k < from->partitions_count; k++) {
+            to->partitions[k] = (struct kafka_offset_fetch_response_partition){
+                .partition_index = from->partitions[k].partition_index,
+                .committed_offset = from->partitions[k].committed_offset,
+                .committed_leader_epoch = from->partitions[k].committed_leader_epoch,
+                .metadata = from->partitions[k].metadata,
+                .error_code = from->partitions[k].error_code,
+            };
+        }
+    }
+}
+
+static void answer_single(struct broker *broker,
+                          struct request *request,
+                          struct kafka_offset_fetch_response *response)
+{
+    const struct kafka_offset_fetch_request *body = request->body;
+    struct asked_topic *asked = ARENA_ARRAY(&request->arena, struct asked_topic,
+                                            MAX(body->topics_count, 1));
+    for (int32_t k = 0; k < body->topics_count; k++) {
+        asked[k] = (struct asked_topic){body->topics[k].name, body->topics[k].partition_indexes,
+                                        body->topics[k].partition_indexes_count};
+    }
+    struct fetched fetched = {.arena = &request->arena};
+    if (request->api_version == 0) {
+        fetched.error = KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+        fetch_topics(NULL, body->group_id, asked, body->topics_count, false, &fetched);
+    } else {
+        fetch_group(broker, body->group_id, asked, body->topics_count, body->require_stable,
+                    request->api_version < FIRST_TOP_ERROR_VERSION, &fetched);
+        if (request->api_version >= FIRST_TOP_ERROR_VERSION) {
+            response->error_code = fetched.error;
+        }
+    }
+    to_old_form(request, &fetched, response);
+}
+
+void handle_offset_fetch(struct broker *broker, struct request *request)
+{
+    struct kafka_offset_fetch_response response;
+    codec_init(&kafka_offset_fetch_response_message, &response);
+    response.throttle_time_ms = request->throttle_time_ms;
+    if (request->api_version >= FIRST_BATCHED_VERSION) {
+        answer_batched(broker, request, &response);
+    } else {
+        answer_single(broker, request, &response);
+    }
+    request_reply(request, &response);
+}
