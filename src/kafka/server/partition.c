@@ -438,7 +438,6 @@ void partition_append(struct partition *partition,
     }
     if (request->origin == APPEND_CLIENT &&
         !log_dir_take_room(partition->dir, request->records.len)) {
-        log_store_stats_mutable(partition->broker->logs)->appends_refused += 1;
         refuse(result, KAFKA_ERROR_KAFKA_STORAGE_ERROR);
         return;
     }

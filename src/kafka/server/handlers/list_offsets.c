@@ -15,6 +15,7 @@
 #include "kafka/server/handlers.h"
 
 #define VERSION_SINGLE 1
+#define VERSION_LEADER_EPOCH 4
 #define VERSION_NOT_AVAILABLE 5
 #define VERSION_MAX_TIMESTAMP 7
 #define VERSION_EARLIEST_LOCAL 8
@@ -136,6 +137,8 @@ static void make_old_style(const struct lookup *lookup,
     }
     answer->old_style_offsets = offsets;
     answer->old_style_offsets_count = count;
+    answer->offset = -1;
+    answer->timestamp = -1;
 }
 
 static void answer_partition(struct lookup *lookup,
@@ -156,6 +159,9 @@ static void answer_partition(struct lookup *lookup,
     }
     if (error == 0 && version < VERSION_SINGLE) {
         make_old_style(lookup, wanted, answer);
+    }
+    if (version < VERSION_LEADER_EPOCH) {
+        answer->leader_epoch = -1;
     }
     answer->error_code = error;
 }
