@@ -93,33 +93,61 @@ int partition_log_find_time(struct partition_log *log,
     return 0;
 }
 
+/* Of a segment's records at or behind the log's start. */
+static int largest_readable(struct partition_log *log,
+                            struct segment *segment,
+                            struct time_offset *largest)
+{
+    struct batch_scan scan;
+    struct batch_place place;
+    int error = segment_know_times(segment);
+    *largest = segment->largest;
+    if (error != 0 || largest->offset >= log->log_start_offset) {
+        return error;
+    }
+    /* The segment's latest record was deleted (DeleteRecords); the rest is looked through. */
+    *largest = (struct time_offset){NO_TIMESTAMP, -1};
+    error = segment_find(segment, log->log_start_offset, &place);
+    if (error != 0) {
+        return error == ERR_END ? 0 : error;
+    }
+    batch_scan_init(&scan, segment, place.position, segment->size);
+    while ((error = batch_scan_next(&scan, &place)) == 0) {
+        if (place.max_timestamp_ms > largest->timestamp_ms) {
+            *largest = (struct time_offset){place.max_timestamp_ms, place.last_offset};
+        }
+    }
+    return error == ERR_END ? 0 : error;
+}
+
 int partition_log_max_time(struct partition_log *log, struct log_offset_time *found)
 {
     struct segment *latest = NULL;
+    struct time_offset largest = {NO_TIMESTAMP, -1};
     struct batch_place place;
     *found = nothing;
     if (log->has_failed) {
         return ERR_IO;
     }
     for (size_t n = 0; n < log->segment_count; n++) {
-        struct segment *segment = log->segments[n];
-        int error = segment_know_times(segment);
+        struct time_offset here;
+        int error = largest_readable(log, log->segments[n], &here);
         if (error != 0) {
             return error;
         }
-        if (segment->largest.timestamp_ms >= 0 &&
-            (latest == NULL || segment->largest.timestamp_ms > latest->largest.timestamp_ms)) {
-            latest = segment;
+        if (here.timestamp_ms > largest.timestamp_ms) {
+            latest = log->segments[n];
+            largest = here;
         }
     }
     if (latest == NULL) {
         return 0;
     }
-    int error = segment_find(latest, latest->largest.offset, &place);
+    int error = segment_find(latest, largest.offset, &place);
     if (error != 0) {
         return error == ERR_END ? 0 : error;
     }
-    return find_in_batch(latest, &place, latest->largest.timestamp_ms, 0, found);
+    return find_in_batch(latest, &place, largest.timestamp_ms, log->log_start_offset, found);
 }
 
 /* ---- epochs ---------------------------------------------------------------------------------- */

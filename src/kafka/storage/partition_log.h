@@ -283,11 +283,12 @@ NODISCARD int partition_log_truncate_fully(struct partition_log *log, int64_t of
 struct segment; /* segment.h */
 size_t partition_log_segments(struct partition_log *log, struct segment **segments, size_t max);
 
-/* ---- compaction (log_replace.c) --------------------------------------------------------------- */
+/* ---- compaction (log_replace.c) ---------------------------------------------------------------
+ */
 
-/* Puts the segment whose files stand ready at first_base with the suffix .swap (synced, `size` bytes)
- * in the place of those with the bases first_base to last_base, which become *.deleted. ERR_NOT_FOUND,
- * and nothing is changed, when they are not all there, or one is the active one. */
+/* Puts the segment whose files stand ready at first_base with the suffix .swap (synced, `size`
+ * bytes) in the place of those with the bases first_base to last_base, which become *.deleted.
+ * ERR_NOT_FOUND, and nothing is changed, when they are not all there, or one is the active one. */
 NODISCARD int partition_log_replace(struct partition_log *log,
                                     int64_t first_base,
                                     int64_t last_base,
