@@ -27,6 +27,8 @@ const struct tool tools[] = {
      &kafka_topics_syntax},
     {"kafka-dump-log", tool_kafka_dump_log, "show what is in a log's files: --files F[,F...]",
      &kafka_dump_log_syntax},
+    {"kafka-consumer-groups", tool_kafka_consumer_groups,
+     "list and describe consumer groups, move their offsets", &kafka_consumer_groups_syntax},
     {"completion", tool_completion, "print what a shell needs to complete tools: bash", NULL},
     {"version", tool_version, "print the version", NULL},
 };

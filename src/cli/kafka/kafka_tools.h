@@ -9,4 +9,7 @@ extern const struct kafka_options_syntax kafka_topics_syntax;
 tool_main tool_kafka_dump_log; /* kafka_dump_log.c */
 extern const struct kafka_options_syntax kafka_dump_log_syntax;
 
+tool_main tool_kafka_consumer_groups; /* kafka_consumer_groups.c */
+extern const struct kafka_options_syntax kafka_consumer_groups_syntax;
+
 #endif

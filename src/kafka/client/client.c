@@ -208,6 +208,12 @@ void kafka_client_release(struct kafka_client *client)
     kafka_client_drop(client);
 }
 
+void kafka_client_set_call_timeout(struct kafka_client *client, uint32_t timeout_ms)
+{
+    ASSERT(timeout_ms > 0);
+    client->config.call_timeout_ms = timeout_ms;
+}
+
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 static void call_free(struct call *call, struct kafka_client *client)

@@ -71,6 +71,9 @@ NODISCARD int kafka_client_open(struct runtime *runtime,
                                 struct errmsg *message,
                                 struct kafka_client **client);
 
+/* For the calls that come from now on and name no timeout. */
+void kafka_client_set_call_timeout(struct kafka_client *client, uint32_t timeout_ms);
+
 /* Every call that is not done ends with ERR_CANCELLED, at once, from inside; then it is freed. May
  * be called from a `done`. */
 void kafka_client_release(struct kafka_client *client);
