@@ -35,7 +35,8 @@ struct producer_ids;   /* producer_ids.h */
 
 struct broker {
     struct runtime *runtime;
-    struct broker_config config;
+    struct broker_config config;       /* in force: with the dynamic values of ZooKeeper */
+    struct broker_config fixed_config; /* as read at the start */
     enum broker_state state;
     struct metrics metrics;
     struct topics topics;
@@ -48,7 +49,12 @@ struct broker {
     struct fetch_sessions *fetch_sessions; /* fetch_session.h */
     struct producer_ids *producer_ids;     /* producer_ids.h */
     struct list partitions;                /* hosted */
-    void (*on_started)(void *ctx);         /* registered and listening */
+    bool is_listening;
+    bool are_logs_loaded;
+    bool was_serving;      /* sockets_serve was called */
+    char last_words[1024]; /* of on_failed */
+    uint64_t start_ns;
+    void (*on_started)(void *ctx); /* registered and listening */
     void (*on_stopped)(void *ctx);
     void (*on_failed)(void *ctx, const char *text);
     void *ctx;
@@ -64,5 +70,10 @@ NODISCARD int broker_start(struct broker *broker, struct errmsg *message);
 void broker_stop(struct broker *broker);
 void broker_detach(struct broker *broker);  /* before runtime_destroy: as node_detach */
 void broker_release(struct broker *broker); /* frees everything, without a word */
+
+/* For the modules: something that the broker cannot live with. on_failed follows. */
+void broker_fail(struct broker *broker, const char *text);
+/* For cluster_configs.c: broker->config has changed. */
+void broker_configured(struct broker *broker);
 
 #endif

@@ -83,7 +83,11 @@ struct broker_config {
     int64_t log_flush_offset_checkpoint_interval_ms;
     int64_t log_flush_start_offset_checkpoint_interval_ms;
     int32_t num_recovery_threads_per_data_dir;
+    int64_t replica_high_watermark_checkpoint_interval_ms;
     bool log_cleaner_enable;
+    double log_cleaner_io_buffer_load_factor;
+    int32_t log_cleaner_io_buffer_size;
+    int64_t log_dir_reserve_bytes; /* ours: samsa.log.dir.reserve.bytes */
     int64_t log_cleaner_backoff_ms;
     int64_t log_cleaner_dedupe_buffer_size;
     int64_t producer_id_expiration_ms;

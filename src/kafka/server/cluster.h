@@ -23,6 +23,45 @@
 struct broker;
 struct cluster;
 
+/* ---- lifecycle -------------------------------------------------------------------------------
+ */
+
+/* `read`: cluster id and broker id are settled (broker.topics.cluster_id, broker.config.broker_id),
+ * configurations are known: the logs may be loaded. `registered`: the broker is registered and
+ * leads its partitions. `failed`: the broker cannot live in this cluster. */
+struct cluster_events {
+    void (*read)(void *ctx);
+    void (*registered)(void *ctx);
+    void (*failed)(void *ctx, const char *text);
+    void *ctx;
+};
+
+struct cluster *cluster_create(struct broker *broker, const struct cluster_events *events);
+
+/* Connects; ERR_CONFIG for a connect string that is none. */
+NODISCARD int cluster_start(struct cluster *cluster, struct errmsg *message);
+
+/* After `read`, with loaded logs: registers, elects, leads. */
+void cluster_register(struct cluster *cluster);
+
+/* Ends the session: registration and controllership are gone from ZooKeeper. `done` may be called
+ * from within. */
+void cluster_stop(struct cluster *cluster, void (*done)(void *ctx), void *ctx);
+void cluster_detach(struct cluster *cluster);
+void cluster_release(struct cluster *cluster);
+
+/* The effective configuration of a topic by name, known or not; kept until it changes. */
+const struct topic_config *cluster_topic_config(struct cluster *cluster, struct slice topic);
+
+/* czxid of the registration; -1: none. */
+int64_t cluster_broker_epoch(const struct cluster *cluster);
+
+/* A log directory has failed: tells the cluster by a znode, as Apache's brokers do. */
+void cluster_tell_dir_failed(struct cluster *cluster);
+
+/* ---- changes ---------------------------------------------------------------------------------
+ */
+
 struct cluster_done {
     void (*call)(void *ctx, int16_t error, const char *message);
     void *ctx;
@@ -60,13 +99,25 @@ void cluster_add_partitions(struct cluster *cluster,
 
 /* /config/ENTITY_TYPE/ENTITY_NAME with a change notification, as Apache writes it. entity_type is
  * "topics", "brokers", "clients", "users", "ips"; entity_name is "<default>" for defaults, and a
- * path for users' clients ("alice/clients/app"). The values replace the whole set. */
+ * path for users' clients ("alice/clients/app"); names of users, clients and ips are sanitized. The
+ * values replace the whole set. */
 void cluster_set_config(struct cluster *cluster,
                         struct slice entity_type,
                         struct slice entity_name,
                         const struct config_entry *entries,
                         size_t count,
                         struct cluster_done done);
+
+/* A name as it stands in ZooKeeper's paths (URL-encoded; "<default>" is the default entity), and
+ * back. */
+void zk_sanitize(struct buffer *out, struct slice name);
+struct slice zk_desanitize(struct arena *arena, struct slice name);
+
+/* The overrides of one entity as they stand; NULL and 0 when there are none. */
+const struct config_entry *cluster_config(const struct cluster *cluster,
+                                          struct slice entity_type,
+                                          struct slice entity_name,
+                                          size_t *count);
 
 /* The overrides as they stand (not the effective values). Walks nothing remote. */
 void cluster_each_config(struct cluster *cluster,

@@ -11,6 +11,7 @@
 #define KAFKA_SERVER_TOPICS_H
 
 #include "base/map.h"
+#include "kafka/core/topic_name.h"
 #include "kafka/server/partition.h"
 
 struct broker_endpoint {
@@ -25,7 +26,7 @@ struct broker_endpoint {
 struct broker_info {
     struct list link;
     int32_t id;
-    int64_t epoch; /* czxid of /brokers/ids/ID */
+    int64_t epoch;  /* czxid of /brokers/ids/ID */
     char rack[256]; /* "": none */
     struct broker_endpoint endpoints[BROKER_ENDPOINTS_MAX];
     int32_t endpoint_count;
@@ -44,13 +45,15 @@ struct topic_partition {
 
 struct topic {
     struct list link; /* in name order */
-    char name[250];
-    struct codec_uuid id; /* zeros: none */
-    bool is_internal;     /* __consumer_offsets, __transaction_state */
+    char name[TOPIC_NAME_MAX + 1];
+    struct slice name_slice; /* of name */
+    struct codec_uuid id;    /* zeros: none */
+    bool is_internal;        /* __consumer_offsets, __transaction_state */
     bool is_deleting;
     struct topic_config config; /* effective */
     struct topic_partition *partitions;
     int32_t partition_count;
+    uint64_t listing; /* cluster_topics.c's: the last listing of ZooKeeper that had it */
 };
 
 struct topics {
@@ -58,21 +61,46 @@ struct topics {
     struct bytes_map by_name;
     struct bytes_map by_id; /* 16 bytes */
     struct list brokers;    /* by id */
-    int32_t controller_id; /* -1: none */
+    int32_t controller_id;  /* -1: none */
     int32_t controller_epoch;
     char cluster_id[64];
 };
+
+void topics_init(struct topics *topics, struct hash_key hash_key);
+/* Frees everything; hosted partitions are others'. */
+void topics_release(struct topics *topics);
+
+/* ---- for the cluster module ------------------------------------------------------------------ */
+
+/* A topic without partitions, in the image. The name is a legal one and not there yet. */
+struct topic *topics_add(struct topics *topics, struct slice name, const struct codec_uuid *id);
+void topics_set_id(struct topics *topics, struct topic *topic, const struct codec_uuid *id);
+/* Out of the image, and freed. */
+void topics_remove(struct topics *topics, struct topic *topic);
+/* Grows to `count` partitions; the new ones are led by nobody. */
+void topic_set_partition_count(struct topic *topic, int32_t count);
+void topic_partition_set_replicas(struct topic_partition *partition,
+                                  const int32_t *ids,
+                                  int32_t count);
+void topic_partition_set_isr(struct topic_partition *partition, const int32_t *ids, int32_t count);
+
+/* A copy of *info takes the place of the broker's earlier one; in the order of ids. */
+void topics_put_broker(struct topics *topics, const struct broker_info *info);
+void topics_remove_broker(struct topics *topics, int32_t id);
+
+/* ---- for everybody --------------------------------------------------------------------------- */
 
 struct topic *topics_find(const struct topics *topics, struct slice name);
 struct topic *topics_find_id(const struct topics *topics, const struct codec_uuid *id);
 struct broker_info *topics_broker(const struct topics *topics, int32_t id);
 
 /* The endpoint of a broker under a listener's name; NULL: it has none. */
-const struct broker_endpoint *broker_info_endpoint(const struct broker_info *info, struct slice name);
+const struct broker_endpoint *broker_info_endpoint(const struct broker_info *info,
+                                                   struct slice name);
 
-/* The partition when it is hosted here; *error is UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER
- * or KAFKA_STORAGE_ERROR when it cannot serve (the partition is returned also then, when there is
- * one). */
+/* The partition when it is hosted here; *error is UNKNOWN_TOPIC_OR_PARTITION,
+ * NOT_LEADER_OR_FOLLOWER or KAFKA_STORAGE_ERROR when it cannot serve (the partition is returned
+ * also then, when there is one). */
 struct partition *topics_leader(const struct topics *topics,
                                 struct slice topic,
                                 int32_t partition,
