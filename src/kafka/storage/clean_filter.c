@@ -258,6 +258,8 @@ struct survey {
     int32_t read;
     int32_t kept;
     bool has_tombstone;
+    int64_t first_kept; /* offsets */
+    int64_t last_kept;
 };
 
 static int survey_records(struct clean_filter *filter,
@@ -277,6 +279,8 @@ static int survey_records(struct clean_filter *filter,
         survey->read += 1;
         filter->keyless += slice_is_null(record.key) ? 1 : 0;
         if (!decision->drops_records && (batch_is_control(view) || stays(filter, view, &record))) {
+            survey->first_kept = survey->kept == 0 ? record.offset : survey->first_kept;
+            survey->last_kept = record.offset;
             survey->kept += 1;
             survey->has_tombstone = survey->has_tombstone || slice_is_null(record.value);
         }
@@ -303,13 +307,19 @@ static void build_like(const struct batch_view *view, struct batch_build *build)
     build->log_append_time_ms = view->max_timestamp_ms;
 }
 
-static int rebuild(struct clean_filter *filter, const struct batch_view *view, bool sets_horizon)
+static int rebuild(struct clean_filter *filter,
+                   const struct batch_view *view,
+                   const struct survey *survey,
+                   bool sets_horizon)
 {
     struct batch_build build;
     struct batch_builder builder;
     struct record_iterator iterator;
     struct record record;
     build_like(view, &build);
+    if (view->magic < 2) {
+        build.base_offset = survey->first_kept; /* a wrapper is named after its last record */
+    }
     if (sets_horizon) {
         build.attributes |= BATCH_ATTRIBUTE_DELETE_HORIZON;
         build.delete_horizon_ms = filter->now_ms + filter->delete_retention_ms;
@@ -328,7 +338,8 @@ static int rebuild(struct clean_filter *filter, const struct batch_view *view, b
         batch_builder_release(&builder);
         return error;
     }
-    return batch_builder_finish(&builder, view->last_offset);
+    return batch_builder_finish(&builder,
+                                view->magic < 2 ? survey->last_kept : view->last_offset);
 }
 
 /* DefaultRecordBatch.writeEmptyHeader */
@@ -386,7 +397,8 @@ int clean_filter_batch(struct clean_filter *filter,
         cleaned->bytes = view->bytes;
         return 0;
     }
-    error = rebuild(filter, view, sets_horizon);
+    error = rebuild(filter, view, &survey, sets_horizon);
     cleaned->bytes = buffer_slice(&filter->rebuilt);
+    cleaned->last_offset = view->magic < 2 ? survey.last_kept : view->last_offset;
     return error;
 }

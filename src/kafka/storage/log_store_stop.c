@@ -120,8 +120,13 @@ static void submit_close(struct log_dir *dir)
     }
     log_dir_format_checkpoint(dir, CHECKPOINT_HIGH_WATERMARK,
                               &job->texts[CHECKPOINT_HIGH_WATERMARK]);
+    LIST_FOR_EACH(link, &dir->logs)
+    {
+        /* The budget of descriptors is the loop's: readers may still let go of some. */
+        partition_log_use_pool(CONTAINER_OF(link, struct stored_log, link)->log, NULL);
+    }
     store->stop_jobs += 1;
-    store_job_submit(store, LANE_CLEAN, &job->base); /* one thread: they share a pool */
+    store_job_submit(store, LANE_ANY, &job->base);
 }
 
 static void let_go_of_locks(struct log_store *store)
