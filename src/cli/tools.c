@@ -29,6 +29,8 @@ const struct tool tools[] = {
      &kafka_dump_log_syntax},
     {"kafka-consumer-groups", tool_kafka_consumer_groups,
      "list and describe consumer groups, move their offsets", &kafka_consumer_groups_syntax},
+    {"kafka-console-producer", tool_kafka_console_producer, "produce the lines of standard input",
+     &kafka_console_producer_syntax},
     {"completion", tool_completion, "print what a shell needs to complete tools: bash", NULL},
     {"version", tool_version, "print the version", NULL},
 };

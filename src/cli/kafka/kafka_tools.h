@@ -11,5 +11,7 @@ extern const struct kafka_options_syntax kafka_dump_log_syntax;
 
 tool_main tool_kafka_consumer_groups; /* kafka_consumer_groups.c */
 extern const struct kafka_options_syntax kafka_consumer_groups_syntax;
+tool_main tool_kafka_console_producer; /* kafka_console_producer.c */
+extern const struct kafka_options_syntax kafka_console_producer_syntax;
 
 #endif
