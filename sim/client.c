@@ -82,14 +82,21 @@ void client_wind_down(struct client *client)
     wake_at(client, now_of(client));
 }
 
+/* Pings are not work: where the way there and back takes longer than the time between two of them,
+ * one is always in flight. */
+static size_t work_in_flight(const struct client *client)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < client->in_flight_count; i++) {
+        count += client->in_flight[i]->xid != XID_PING;
+    }
+    return count;
+}
+
 bool client_is_idle(const struct client *client)
 {
-    for (size_t i = 0; i < client->in_flight_count; i++) {
-        if (client->in_flight[i]->xid != XID_PING) {
-            return false;
-        }
-    }
-    return client->state == CLIENT_READY && client->outgoing.len == 0;
+    return client->state == CLIENT_READY && work_in_flight(client) == 0 &&
+           client->outgoing.len == 0;
 }
 
 /* ---- the connection -------------------------------------------------------------------------- */
@@ -675,7 +682,7 @@ static void ping(struct client *client)
 static bool may_work(const struct client *client)
 {
     return client->state == CLIENT_READY && !client->is_closing_session && !client->is_ending &&
-           client->in_flight_count < client->pipeline && client->auth_in_flight == 0;
+           work_in_flight(client) < client->pipeline && client->auth_in_flight == 0;
 }
 
 static void work(struct client *client)
