@@ -20,6 +20,10 @@ request_handler handle_api_versions;
 request_handler handle_sasl_handshake;
 request_handler handle_sasl_authenticate;
 
+/* the cluster */
+request_handler handle_metadata;
+request_handler handle_describe_cluster;
+
 /* groups and their offsets */
 request_handler handle_find_coordinator;
 request_handler handle_join_group;

@@ -1,0 +1,186 @@
+/* kafka_server.c - kafka-server-start.sh and the process around a broker.
+ *
+ *     kafka-server-start [-daemon] server.properties [--override key=value]*
+ *
+ * SIGTERM and SIGINT are a controlled shutdown: connections end, logs are flushed, the broker
+ * leaves ZooKeeper; asked twice, it ends at once. SIGHUP opens the log file again. Exit codes are
+ * Apache's: 0 after an orderly end, 1 for everything that keeps a broker from running.
+ */
+#include "cli/kafka/kafka_server.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/kafka/kafka_tools.h"
+#include "cli/server_process.h"
+#include "runtime/log.h"
+#include "runtime/uv/runtime_uv.h"
+
+#define OVERRIDES_MAX 256
+#define DAEMON_WAIT_MS 10000
+
+struct process {
+    struct runtime *runtime;
+    struct broker *broker;
+    int exit_code;
+    bool is_stopping;
+};
+
+void kafka_server_configure_log(const struct broker_config *config)
+{
+    struct log_options options = {
+        .level = LOG_INFO,
+        .file = config->log_file[0] == '\0' ? NULL : config->log_file,
+    };
+    bool is_known = log_parse_level(slice_of_cstr(config->log_level), &options.level) == 0;
+    int error = log_configure(&options);
+    if (error != 0) {
+        fprintf(stderr, "samsa.log.file: cannot open %s: %s; logging to stderr\n", config->log_file,
+                error_text(error));
+    }
+    if (!is_known) {
+        LOG("config", LOG_WARN,
+            "samsa.log.level: the levels are trace, debug, info, warn, error, off");
+    }
+}
+
+static void on_started(void *ctx)
+{
+    (void)ctx;
+    server_tell_ready();
+}
+
+static void on_stopped(void *ctx)
+{
+    struct process *process = ctx;
+    runtime_stop(process->runtime);
+}
+
+static void on_failed(void *ctx, const char *text)
+{
+    struct process *process = ctx;
+    fprintf(stderr, "%s\n", text);
+    process->exit_code = 1;
+    runtime_stop(process->runtime);
+}
+
+static void on_signal(void *ctx, int signal_number)
+{
+    struct process *process = ctx;
+    if (signal_number == SIGHUP) {
+        log_reopen();
+        return;
+    }
+    if (process->is_stopping) {
+        runtime_stop(process->runtime);
+        return;
+    }
+    process->is_stopping = true;
+    LOG("server", LOG_INFO, "signal %d: stopping", signal_number);
+    broker_stop(process->broker);
+}
+
+static int serve(struct process *process)
+{
+    struct errmsg message;
+    int error = broker_start(process->broker, &message);
+    if (error != 0) {
+        LOG("server", LOG_ERROR, "%s", message.text);
+        fprintf(stderr, "%s\n", message.text);
+        return 1;
+    }
+    runtime_run(process->runtime);
+    return process->exit_code;
+}
+
+int kafka_server_run(const struct broker_config *config)
+{
+    struct process process = {.exit_code = 0};
+    int error = runtime_create(NULL, &process.runtime);
+    if (error == 0) {
+        error = runtime_on_signals(process.runtime, on_signal, &process);
+    }
+    if (error != 0) {
+        fprintf(stderr, "Cannot make an event loop: %s (%s)\n", error_text(error),
+                runtime_error_detail());
+        return 1;
+    }
+    server_raise_descriptor_limit();
+    process.broker = calloc(1, sizeof *process.broker);
+    if (process.broker == NULL) {
+        abort();
+    }
+    broker_init(process.broker, process.runtime, config);
+    process.broker->on_started = on_started;
+    process.broker->on_stopped = on_stopped;
+    process.broker->on_failed = on_failed;
+    process.broker->ctx = &process;
+    int exit_code = serve(&process);
+    broker_detach(process.broker);
+    runtime_destroy(process.runtime);
+    broker_release(process.broker);
+    free(process.broker);
+    return exit_code;
+}
+
+/* ---- the tool -------------------------------------------------------------------------------- */
+
+static int usage(void)
+{
+    fprintf(stderr, "USAGE: kafka-server-start.sh [-daemon] server.properties [--override "
+                    "property=value]*\n");
+    return 1;
+}
+
+static const char *log_folder(void)
+{
+    const char *folder = getenv("LOG_DIR");
+    return folder == NULL || folder[0] == '\0' ? "logs" : folder;
+}
+
+int tool_kafka_server_start(int argc, char **argv)
+{
+    static struct broker_config config;
+    const char *overrides[OVERRIDES_MAX];
+    size_t override_count = 0;
+    struct runtime *runtime;
+    struct errmsg message;
+    char out[PATH_MAX];
+    int at = 1;
+    bool is_daemon = at < argc && strcmp(argv[at], "-daemon") == 0;
+    at += is_daemon ? 1 : 0;
+    if (at >= argc || strcmp(argv[at], "--help") == 0) {
+        return usage();
+    }
+    const char *path = argv[at++];
+    for (; at < argc; at++) {
+        bool is_override = strcmp(argv[at], "--override") == 0 && at + 1 < argc;
+        if (!is_override || override_count == OVERRIDES_MAX) {
+            fprintf(stderr, "Found non argument parameters: %s\n", argv[at]);
+            return usage();
+        }
+        overrides[override_count++] = argv[++at];
+    }
+    if (runtime_create(NULL, &runtime) != 0) {
+        fprintf(stderr, "Cannot make an event loop: %s\n", runtime_error_detail());
+        return 1;
+    }
+    int error = broker_config_read(&config, runtime, path, overrides, override_count, &message);
+    runtime_destroy(runtime);
+    if (error != 0) {
+        fprintf(stderr, "%s\n", message.text);
+        return 1;
+    }
+    snprintf(out, sizeof out, "%s/kafkaServer.out", log_folder());
+    if (is_daemon && server_daemonize("kafka-server-start.sh", out, DAEMON_WAIT_MS) != 0) {
+        return 1;
+    }
+    kafka_server_configure_log(&config);
+    broker_config_report(&config);
+    int exit_code = kafka_server_run(&config);
+    broker_config_release(&config);
+    return exit_code;
+}
