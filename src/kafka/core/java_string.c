@@ -4,7 +4,7 @@
 #define REPLACEMENT 0xfffdu
 
 /* How the bytes behind a lead byte may look: their count, and the range of the first of them
- * (Unicode's table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF). */
+ * (Unicode's table 3-7: no overlong forms, nothing above U+10FFFF). Surrogates come whole. */
 struct lead {
     unsigned following;
     uint8_t first_least;
@@ -17,7 +17,7 @@ static struct lead lead_of(uint8_t byte)
         return (struct lead){1, 0x80, 0xbf};
     }
     if (byte >= 0xe0 && byte <= 0xef) {
-        return (struct lead){2, byte == 0xe0 ? 0xa0 : 0x80, byte == 0xed ? 0x9f : 0xbf};
+        return (struct lead){2, byte == 0xe0 ? 0xa0 : 0x80, 0xbf};
     }
     if (byte >= 0xf0 && byte <= 0xf4) {
         return (struct lead){3, byte == 0xf0 ? 0x90 : 0x80, byte == 0xf4 ? 0x8f : 0xbf};
@@ -46,7 +46,8 @@ static uint32_t next_code_point(struct slice *text)
         }
     }
     *text = slice_part(*text, taken, text->len);
-    return code_point;
+    bool is_surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
+    return is_surrogate ? REPLACEMENT : code_point;
 }
 
 int32_t java_string_hash(struct slice text)
