@@ -13,7 +13,7 @@ _Noreturn void load_die(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fputs("zookeeper_load: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);

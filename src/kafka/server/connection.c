@@ -46,8 +46,8 @@
 
 /* A frame whose missing part is larger is read into its place. */
 #define READ_INTO_BYTES_MIN ((size_t)32 << 10)
-/* What may be reserved ahead of the bytes for a frame that is not whole: as much again as came. */
-#define RESERVE_BYTES_MIN ((size_t)256 << 10)
+/* From here on as much as came is reserved ahead for a frame that is not whole. */
+#define RESERVE_BYTES_MIN ((size_t)64 << 10)
 #define PARTIAL_KEEP_BYTES ((size_t)4 << 10)
 #define PARTIAL_SLACK_BYTES ((size_t)2 << 20) /* what one read may bring behind a whole frame */
 
@@ -59,6 +59,7 @@
 /* No further request starts while more than this waits for the peer. */
 #define OUTPUT_HOLD_BYTES ((size_t)1 << 20)
 
+#define HELD_TURNS_MAX 2
 #define PIPELINE_REQUESTS_MAX 256 /* Produce under way on one connection */
 #define TURN_ROUNDS_MAX 16
 #define CLOSE_LINGER_MS 2000
@@ -174,9 +175,10 @@ static void partial_reserve(struct connection *connection, size_t whole)
             return;
         }
     }
-    size_t missing = whole - partial->len;
-    (void)buffer_reserve(partial, MIN(missing, MAX(partial->len, RESERVE_BYTES_MIN)));
-    count_partial(connection);
+    if (partial->len >= RESERVE_BYTES_MIN) {
+        (void)buffer_reserve(partial, MIN(whole - partial->len, partial->len));
+        count_partial(connection);
+    }
 }
 
 /* Over the budget, large cut frames wait; one of them may go on. */
@@ -233,6 +235,7 @@ static bool is_held(struct connection *connection)
         return false;
     }
     if (list_is_empty(&connection->held_link)) {
+        connection->held_turns = 0;
         list_append(&connection->sockets->held, &connection->held_link);
         sockets_nudge(connection->sockets);
     }
@@ -375,8 +378,10 @@ static void settle_reading(struct connection *connection)
         size_t missing = partial_missing(connection);
         if (missing >= READ_INTO_BYTES_MIN) {
             partial_reserve(connection, partial->len + missing);
-            tcp_read_into(connection->stream, partial->data + partial->len,
-                          MIN(missing, partial->cap - partial->len));
+            size_t room = MIN(missing, partial->cap - partial->len);
+            if (room >= READ_INTO_BYTES_MIN) {
+                tcp_read_into(connection->stream, partial->data + partial->len, room);
+            }
         }
     }
     if (may_read && connection->is_paused) {
@@ -662,13 +667,23 @@ static void on_turn_end(struct runtime_hook *hook)
 static void on_nudge(struct runtime_timer *timer)
 {
     struct sockets *sockets = CONTAINER_OF(timer, struct sockets, nudge_timer);
-    struct list *link;
-    while ((link = list_pop(&sockets->held)) != NULL) {
+    bool any_left = false;
+    LIST_FOR_EACH_SAFE(link, after, &sockets->held)
+    {
         struct connection *connection = CONTAINER_OF(link, struct connection, held_link);
-        if (!connection->is_closing &&
-            tcp_output_pending(connection->stream) <= OUTPUT_HOLD_BYTES) {
+        /* The first look may come before the output was offered to the kernel, the second not. */
+        bool has_room = tcp_output_pending(connection->stream) <= OUTPUT_HOLD_BYTES;
+        connection->held_turns += 1;
+        if (has_room || connection->held_turns >= HELD_TURNS_MAX) {
+            list_remove(link);
+        }
+        if (has_room) {
             connection_run(connection);
         }
+        any_left |= !has_room && connection->held_turns < HELD_TURNS_MAX;
+    }
+    if (any_left) {
+        sockets_nudge(sockets);
     }
 }
 

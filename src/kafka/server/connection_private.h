@@ -39,6 +39,7 @@ struct connection {
     size_t partial_counted; /* of stats.partial_bytes */
     struct list requests;   /* under way, in the order they came */
     uint32_t request_count;
+    uint32_t held_turns; /* looked at since it is held */
     enum connection_stage stage;
     uint64_t active_ns;
     uint64_t address_key;
