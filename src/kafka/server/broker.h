@@ -48,6 +48,7 @@ struct broker {
     struct flusher *flusher;               /* partition.h: the group commit */
     struct fetch_sessions *fetch_sessions; /* fetch_session.h */
     struct producer_ids *producer_ids;     /* producer_ids.h */
+    struct traffic traffic;                /* traffic.h: of all topics */
     struct list partitions;                /* hosted */
     bool is_listening;
     bool are_logs_loaded;

@@ -450,6 +450,8 @@ void partition_append(struct partition *partition,
     if (result->error != 0 || result->was_duplicate) {
         return;
     }
+    TRAFFIC_ADD(partition->broker, partition->topic, messages_in, result->record_count);
+    TRAFFIC_ADD(partition->broker, partition->topic, bytes_in, result->bytes);
     if (is_flush_due(partition, result->record_count)) {
         partition_want_flush(partition);
     }

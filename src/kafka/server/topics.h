@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "kafka/core/topic_name.h"
 #include "kafka/server/partition.h"
+#include "kafka/server/traffic.h"
 
 struct broker_endpoint {
     char listener[64]; /* "PLAINTEXT", "EXTERNAL" */
@@ -53,6 +54,7 @@ struct topic {
     struct topic_config config; /* effective */
     struct topic_partition *partitions;
     int32_t partition_count;
+    struct traffic traffic;
     uint64_t listing; /* cluster_topics.c's: the last listing of ZooKeeper that had it */
 };
 

@@ -175,8 +175,26 @@ static bool is_over_quota(struct fetch *fetch, uint64_t bytes)
     return wait_ms > 0;
 }
 
+static void count_traffic(const struct fetch *fetch)
+{
+    struct broker *broker = fetch->request->broker;
+    for (int32_t i = 0; i < fetch->item_count; i++) {
+        const struct fetch_item *item = &fetch->items[i];
+        if (!item->is_told) {
+            continue;
+        }
+        struct topic *topic = topics_find(&broker->topics, item->name);
+        TRAFFIC_ADD(broker, topic, fetch_requests, 1);
+        TRAFFIC_ADD(broker, topic, bytes_out, fetch_item_bytes(item));
+        if (item->error != 0) {
+            TRAFFIC_ADD(broker, topic, failed_fetch_requests, 1);
+        }
+    }
+}
+
 static void fetch_end(struct fetch *fetch)
 {
+    count_traffic(fetch);
     fetch_context_end(fetch->request->broker->fetch_sessions, &fetch->context);
     buffer_release(&fetch->converted);
     fetch_send(fetch);

@@ -249,6 +249,18 @@ static void part_init(struct kafka_produce_response_partition *answer, int32_t i
     answer->current_leader.leader_epoch = -1;
 }
 
+static void count_traffic(struct broker *broker, struct slice name, int16_t error, size_t bytes)
+{
+    struct topic *topic = topics_find(&broker->topics, name);
+    TRAFFIC_ADD(broker, topic, produce_requests, 1);
+    if (error != 0) {
+        TRAFFIC_ADD(broker, topic, failed_produce_requests, 1);
+    }
+    if (error == KAFKA_ERROR_MESSAGE_TOO_LARGE || error == KAFKA_ERROR_RECORD_LIST_TOO_LARGE) {
+        TRAFFIC_ADD(broker, topic, bytes_rejected, bytes);
+    }
+}
+
 static void append_part(struct produce *produce,
                         const struct kafka_produce_request *body,
                         struct slice topic,
@@ -258,6 +270,7 @@ static void append_part(struct produce *produce,
     struct request *request = produce->request;
     part_init(answer, part->index);
     int16_t error = append(produce, body, topic, part, answer);
+    count_traffic(request->broker, topic, error, part->records.len);
     answer->error_code = error;
     if (UNLIKELY(error != 0)) {
         produce->has_error = true;
