@@ -16,6 +16,7 @@
 
 #include "cli/kafka/kafka_tools.h"
 #include "cli/server_process.h"
+#include "kafka/admin/kafka_admin_server.h"
 #include "runtime/log.h"
 #include "runtime/uv/runtime_uv.h"
 
@@ -86,13 +87,19 @@ static void on_signal(void *ctx, int signal_number)
 static int serve(struct process *process)
 {
     struct errmsg message;
-    int error = broker_start(process->broker, &message);
+    struct kafka_admin *admin;
+    int error = kafka_admin_start(process->broker, &admin, &message);
+    if (error == 0) {
+        error = broker_start(process->broker, &message);
+    }
     if (error != 0) {
         LOG("server", LOG_ERROR, "%s", message.text);
         fprintf(stderr, "%s\n", message.text);
-        return 1;
+        process->exit_code = 1;
+    } else {
+        runtime_run(process->runtime);
     }
-    runtime_run(process->runtime);
+    kafka_admin_stop(admin);
     return process->exit_code;
 }
 

@@ -354,6 +354,16 @@ size_t log_store_offline_count(const struct log_store *store)
     return count;
 }
 
+size_t log_dir_uncleanable_count(const struct log_dir *dir)
+{
+    size_t count = 0;
+    LIST_FOR_EACH(link, &dir->logs)
+    {
+        count += CONTAINER_OF(link, struct stored_log, link)->is_uncleanable ? 1 : 0;
+    }
+    return count;
+}
+
 /* Those that no partition holds on to. */
 static void drop_ownerless(struct log_dir *dir)
 {

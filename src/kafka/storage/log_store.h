@@ -232,6 +232,7 @@ size_t log_store_log_count(const struct log_store *store);
 size_t log_store_dir_count(const struct log_store *store);
 struct log_dir *log_store_dir(struct log_store *store, size_t idx);
 size_t log_store_offline_count(const struct log_store *store);
+size_t log_dir_uncleanable_count(const struct log_dir *dir); /* its logs that compaction gave up */
 
 /* An append, flush or read of a log in it has failed: the directory goes offline. `what` is the
  * part of the sentence that names the operation and the file. Does nothing when it is offline

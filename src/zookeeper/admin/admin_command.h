@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "zookeeper/admin/http_server.h"
+#include "http/http_server.h"
 #include "zookeeper/server/node.h"
 
 struct admin_call {

@@ -4,7 +4,7 @@
  * serves its time-outs. A request that is answered later is suspended and resumed, so nothing
  * blocks.
  */
-#include "zookeeper/admin/http_server.h"
+#include "http/http_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

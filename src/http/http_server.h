@@ -5,8 +5,8 @@
  * at once or later (http_reply_later). Used by the admin server and by the Prometheus endpoint.
  * Only the real program has it (it needs runtime/uv).
  */
-#ifndef ZOOKEEPER_ADMIN_HTTP_SERVER_H
-#define ZOOKEEPER_ADMIN_HTTP_SERVER_H
+#ifndef HTTP_HTTP_SERVER_H
+#define HTTP_HTTP_SERVER_H
 
 #include "base/buffer.h"
 #include "runtime/errmsg.h"
