@@ -7,6 +7,8 @@
 #include "base/text.h"
 
 #define OFFSET_DIGITS 20
+#define FIRST_READ ((size_t)512)
+#define LAST_READ ((size_t)1024 * 1024)
 
 static const char *const extensions[] = {
     [LOG_FILE_RECORDS] = ".log",          [LOG_FILE_OFFSET_INDEX] = ".index",
@@ -75,6 +77,7 @@ int log_path_remove(struct runtime *runtime, const char *path)
     return error == ERR_NOT_FOUND ? 0 : error;
 }
 
+/* Asking for the size first would be one call more, and these files are small. */
 int log_file_read_all(struct runtime *runtime, const char *path, size_t max, struct buffer *into)
 {
     struct file *file;
@@ -82,15 +85,23 @@ int log_file_read_all(struct runtime *runtime, const char *path, size_t max, str
     if (error != 0) {
         return error;
     }
-    uint64_t size;
-    error = file_size(file, &size);
-    if (error == 0 && size > max) {
-        error = ERR_LIMIT;
-    }
-    size_t got = 0;
-    if (error == 0 && size > 0) {
-        error = file_read(file, 0, buffer_reserve(into, (size_t)size), (size_t)size, &got);
+    size_t start = into->len;
+    for (size_t want = FIRST_READ;; want = MIN(want * 4, LAST_READ)) {
+        size_t got;
+        want = MIN(want, buffer_room(into));
+        if (want == 0 || into->len - start > max) {
+            error = ERR_LIMIT;
+            break;
+        }
+        error = file_read(file, into->len - start, buffer_reserve(into, want), want, &got);
+        if (error != 0) {
+            break;
+        }
         into->len += got;
+        if (got < want) {
+            error = into->len - start > max ? ERR_LIMIT : 0;
+            break;
+        }
     }
     file_close(file);
     return error;

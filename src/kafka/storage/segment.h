@@ -149,12 +149,14 @@ bool segment_find_recent(const struct segment *segment, int64_t offset, struct b
 
 /* Walks headers. The bytes of scan->chunk are the scan's own. */
 #define SCAN_CHUNK 8192
+#define SCAN_FIRST 512
 struct batch_scan {
     struct segment *segment;
     uint64_t position; /* of the next batch */
     uint64_t end;
     uint64_t chunk_at;
     size_t chunk_len;
+    size_t ahead; /* how much to read at once */
     uint8_t chunk[SCAN_CHUNK];
 };
 void batch_scan_init(struct batch_scan *scan,

@@ -21,6 +21,7 @@ void batch_scan_init(struct batch_scan *scan,
     scan->end = end;
     scan->chunk_at = 0;
     scan->chunk_len = 0;
+    scan->ahead = SCAN_FIRST;
 }
 
 /* The next `len` bytes at scan->position, NULL with *error when the disk fails. */
@@ -28,7 +29,7 @@ static const uint8_t *peek(struct batch_scan *scan, size_t len, int *error)
 {
     uint64_t chunk_end = scan->chunk_at + scan->chunk_len;
     if (scan->position < scan->chunk_at || scan->position + len > chunk_end) {
-        size_t want = (size_t)MIN(scan->end - scan->position, SCAN_CHUNK);
+        size_t want = (size_t)MIN(scan->end - scan->position, scan->ahead);
         scan->chunk_at = scan->position;
         *error = file_read(scan->segment->file->file, scan->position, scan->chunk, want,
                            &scan->chunk_len);
@@ -88,6 +89,8 @@ int batch_scan_next(struct batch_scan *scan, struct batch_place *batch)
         return ERR_CORRUPT;
     }
     scan->position += batch->size;
+    /* Many small batches are read in one piece, of large ones the headers alone. */
+    scan->ahead = batch->size < SCAN_FIRST ? SCAN_CHUNK : SCAN_FIRST;
     return 0;
 }
 
