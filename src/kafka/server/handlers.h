@@ -23,6 +23,12 @@ request_handler handle_sasl_authenticate;
 /* the cluster */
 request_handler handle_metadata;
 request_handler handle_describe_cluster;
+request_handler handle_create_topics;
+request_handler handle_delete_topics;
+request_handler handle_create_partitions;
+request_handler handle_describe_configs;
+request_handler handle_alter_configs;
+request_handler handle_incremental_alter_configs;
 
 /* groups and their offsets */
 request_handler handle_find_coordinator;
