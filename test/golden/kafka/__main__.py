@@ -44,7 +44,7 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory(dir=options.temp) as temp:
         for name in names or CONFIGURATIONS:
-            text = run.record(kind, CONFIGURATIONS[name], Path(temp) / name, options.section)
+            text = run.record(kind, CONFIGURATIONS[name], Path(temp) / name, options.section, sys.stderr)
             if options.out:
                 Path(options.out).write_text(text, encoding="ascii")
             path = run.golden_path(name)

@@ -5,7 +5,7 @@ import struct
 
 from . import codec
 
-REPLY_S = 40
+REPLY_S = 4
 FRAME_MAX = 1 << 26
 CLOSED = "closed"
 TIMEOUT = "no answer"

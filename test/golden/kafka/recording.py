@@ -15,7 +15,7 @@ import time
 from . import codec, show
 from .client import CLOSED, Connection
 
-WAIT_S = 30
+WAIT_S = 10
 
 
 class Recording:
@@ -35,6 +35,7 @@ class Recording:
 
     def begin_section(self, name, about):
         self.step = 0
+        self.names.forget()
         self.lines += ["", f"=== {name}: {about}"]
 
     def end_section(self):
@@ -81,10 +82,11 @@ class Recording:
         return None
 
     def topic(self, name, partitions=1, **configs):
-        """Makes a topic, unrecorded."""
-        self.call("create_topics", 5, timeout_ms=30000, topics=[
+        """Makes a topic, unrecorded; one of this name may still be about to be deleted."""
+        self.wait(f"making {name}", lambda: self.call("create_topics", 5, timeout_ms=30000, topics=[
             {"name": name, "num_partitions": partitions, "replication_factor": 1,
-             "configs": [{"name": key.replace("_", "."), "value": value} for key, value in configs.items()]}])
+             "configs": [{"name": key.replace("_", "."), "value": value} for key, value in configs.items()]}])[
+                 "topics"][0]["error_code"] == 0)
         self.wait(f"topic {name}", lambda: self.is_led(name, partitions))
         return self.topic_id(name)
 
@@ -103,6 +105,16 @@ class Recording:
             self.call("produce", 9, acks=-1, timeout_ms=10000, topic_data=[
                 {"name": name, "partition_data": [{"index": partition, "records": data}]}])
 
+    def troubles(self):
+        """Steps of this section that brought no answer, for who makes the script."""
+        last = max(i for i, line in enumerate(self.lines) if line.startswith("==="))
+        found, step = [], ""
+        for line in self.lines[last:]:
+            step = line if line.startswith("[") else step
+            if line.startswith(("  = no answer", "  = waited", "  = the section", "  = a malformed")):
+                found.append(f"{step}: {line.strip()}")
+        return found
+
     def text(self):
         head = [
             f"# Apache Kafka's answers, configuration {self.config.name!r}.",
@@ -110,7 +122,7 @@ class Recording:
             "# Written by `python3 test/golden/kafka record`; do not edit.",
             f"# {self.count} steps.",
         ]
-        return "\n".join(head + self.lines) + "\n"
+        return "\n".join(head + self.lines).encode("ascii", "backslashreplace").decode("ascii") + "\n"
 
 
 class Talk:

@@ -27,12 +27,12 @@ def make_servers(kind, config, folder):
                                    properties=config.properties)
 
 
-def record(kind, config, folder, only=()):
+def record(kind, config, folder, only=(), progress=None):
     zookeeper, broker = make_servers(kind, config, Path(folder).resolve())
     replaced = [(str(broker.data_dir), "<dir>"), (str(broker.port), "<port>"),
                 (str(zookeeper.port), "<zookeeper port>")]
     with zookeeper, broker:
-        text = run_script(Recording(broker, replaced, config), only)
+        text = run_script(Recording(broker, replaced, config), only, progress)
         status = broker.stop() if broker.alive else broker.process.returncode
         if status not in (0, 143, -15):
             raise ServerDied(f"{broker.kind} ended with {status}\n{broker.log_tail(60)}")

@@ -25,7 +25,8 @@ def bad_frames(rec):
 
 @section("bodies that are cut, or longer than the request")
 def bad_bodies(rec):
-    values = {"topics": [{"name": "nobody"}], "allow_auto_topic_creation": False}
+    rec.topic("bodies")
+    values = {"topics": [{"name": "bodies"}], "allow_auto_topic_creation": False}
     a = rec.connect()
     for version in (1, 4, 8, 9, 12):
         good = codec.encode_request(3, version, 7, values)

@@ -80,8 +80,6 @@ def alter_configs(rec):
             alter(a, version, f"{key}={value}", (TOPIC, "altered", [(key, value)]))
         alter(a, version, "unknown topics", (TOPIC, "nobody", [("retention.ms", "1")]), (TOPIC, "", []),
               (TOPIC, "bad name", []))
-        alter(a, version, "one topic twice", (TOPIC, "altered", [("retention.ms", "1")]),
-              (TOPIC, "altered", [("retention.ms", "2")]))
         alter(a, version, "a key twice", (TOPIC, "altered", [("retention.ms", "1"), ("retention.ms", "2")]),
               validate_only=True)
         for kind in (0, 1, 3, METRICS, GROUP, 99):

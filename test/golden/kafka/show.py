@@ -15,6 +15,7 @@ from . import batch, codec
 
 DAY_MS = 24 * 3600 * 1000
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+TIME_RANGE = re.compile(r"within \[-?\d+, -?\d+\]")
 SHORT_ID = re.compile(r"(?<![\w-])[A-Za-z0-9_-]{22}(?![\w-])")
 
 # (message, field) of arrays that Apache fills from a hash map, and what they are sorted by.
@@ -78,6 +79,10 @@ class Names:
         self.replaced = replaced        # [(text, name)]: ports and folders
         self.uuids = {}
 
+    def forget(self):
+        """Ids are named anew in each section, so that one more of them does not rename all that follow."""
+        self.uuids = {}
+
     def uuid(self, value):
         """Named in the order in which they appear; Kafka writes some of them in base 64."""
         if value not in self.uuids:
@@ -90,6 +95,7 @@ class Names:
     def text(self, value):
         for text, name in self.replaced:
             value = value.replace(text, name)
+        value = TIME_RANGE.sub("within [<from>, <to>]", value)
         value = UUID_TEXT.sub(lambda match: self.uuid(match[0]), value)
         return SHORT_ID.sub(lambda match: self.uuids.get(match[0], match[0]), value)
 
