@@ -20,4 +20,29 @@ extern const struct kafka_options_syntax kafka_configs_syntax;
 tool_main tool_kafka_console_consumer; /* kafka_console_consumer.c */
 extern const struct kafka_options_syntax kafka_console_consumer_syntax;
 
+tool_main tool_kafka_get_offsets; /* kafka_get_offsets.c */
+extern const struct kafka_options_syntax kafka_get_offsets_syntax;
+
+tool_main tool_kafka_delete_records; /* kafka_delete_records.c */
+extern const struct kafka_options_syntax kafka_delete_records_syntax;
+
+tool_main tool_kafka_log_dirs; /* kafka_log_dirs.c */
+extern const struct kafka_options_syntax kafka_log_dirs_syntax;
+
+tool_main tool_kafka_broker_api_versions; /* kafka_broker_api_versions.c */
+extern const struct kafka_options_syntax kafka_broker_api_versions_syntax;
+
+tool_main tool_kafka_cluster; /* kafka_cluster.c */
+extern const struct kafka_options_syntax kafka_cluster_syntax;
+
+tool_main tool_kafka_features; /* kafka_cluster.c */
+extern const struct kafka_options_syntax kafka_features_syntax;
+
+tool_main tool_kafka_leader_election; /* kafka_leader_election.c */
+extern const struct kafka_options_syntax kafka_leader_election_syntax;
+
+tool_main tool_kafka_run_class; /* kafka_run_class.c */
+
+tool_main tool_zookeeper_shell; /* zookeeper_shell.c */
+
 #endif
