@@ -550,7 +550,7 @@ static void connection_free(struct connection *connection, bool tells)
             request->on_abort(request);
         }
         sockets->stats.in_flight -= 1;
-        request_free(sockets, request);
+        request_drop(sockets, request);
     }
     forget_address(sockets, connection->address_key);
     list_remove(&connection->link);

@@ -106,7 +106,7 @@ void sockets_accept_hook(struct tcp_stream *stream, void *ctx); /* ctx: struct k
 
 /* Makes a request of a whole frame and handles it, or closes the connection. */
 void request_start(struct connection *connection, struct slice frame);
-void request_free(struct sockets *sockets, struct request *request);
+void request_drop(struct sockets *sockets, struct request *request);
 void request_free_spares(struct sockets *sockets);
 
 #endif

@@ -45,7 +45,7 @@ static struct request *request_take(struct sockets *sockets)
     return request;
 }
 
-void request_free(struct sockets *sockets, struct request *request)
+void request_drop(struct sockets *sockets, struct request *request)
 {
     buffer_release(&request->answer);
     if (sockets->free_request_count < FREE_REQUESTS_MAX) {
@@ -212,7 +212,7 @@ void request_start(struct connection *connection, struct slice frame)
     request->received_ns = runtime_now_ns(sockets->runtime);
     own_frame(request, frame);
     if (!decode(request)) {
-        request_free(sockets, request);
+        request_drop(sockets, request);
         connection_close_bad(connection, "a body that cannot be decoded, of the API", key);
         return;
     }
@@ -247,7 +247,7 @@ static void request_end(struct request *request)
     list_remove(&request->link);
     connection->request_count -= 1;
     connection->sockets->stats.in_flight -= 1;
-    request_free(connection->sockets, request);
+    request_drop(connection->sockets, request);
 }
 
 /* It is answered: it goes, and so do those behind it whose answers are there. */
