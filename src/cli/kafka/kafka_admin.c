@@ -443,3 +443,21 @@ void kafka_print(FILE *out, struct slice text)
         fwrite(text.ptr, 1, text.len, out);
     }
 }
+
+int kafka_admin_tool(const struct kafka_options_syntax *syntax,
+                     int (*run)(struct kafka_options *options, struct kafka_admin *admin),
+                     int argc,
+                     char **argv)
+{
+    struct kafka_options options;
+    struct kafka_admin admin;
+    int code;
+    if (!kafka_options_read(&options, syntax, argc, argv, &code)) {
+        return code;
+    }
+    kafka_admin_init(&admin);
+    code = run(&options, &admin);
+    kafka_admin_close(&admin);
+    kafka_options_release(&options);
+    return fflush(stdout) == 0 ? code : 1;
+}

@@ -105,6 +105,12 @@ const struct kafka_metadata_response *kafka_admin_metadata(struct kafka_admin *a
 const char *kafka_uuid_text(const struct codec_uuid *uuid, char text[KAFKA_UUID_TEXT_MAX]);
 bool kafka_uuid_is_zero(const struct codec_uuid *uuid);
 
+/* The frame of a simple tool: reads the options, calls `run`, which returns the exit code. */
+int kafka_admin_tool(const struct kafka_options_syntax *syntax,
+                     int (*run)(struct kafka_options *options, struct kafka_admin *admin),
+                     int argc,
+                     char **argv);
+
 /* Prints bytes as they are. */
 void kafka_print(FILE *out, struct slice text);
 

@@ -75,7 +75,12 @@ static int32_t find_option(const struct kafka_options_syntax *syntax, struct sli
     if (slice_equal_cstr(name, "version")) {
         return OPTION_VERSION;
     }
-    return syntax->may_abbreviate && name.len > 0 ? find_abbreviated(syntax, name) : OPTION_NONE;
+    if (syntax->is_argparse && slice_equal_cstr(name, "h")) {
+        return OPTION_HELP;
+    }
+    return (syntax->may_abbreviate || syntax->is_argparse) && name.len > 0
+               ? find_abbreviated(syntax, name)
+               : OPTION_NONE;
 }
 
 /* The tool's own spelling: a name that is not there is a bug of the tool. */
@@ -106,6 +111,11 @@ int kafka_options_error(struct kafka_options *options,
 
 static int unrecognized(struct kafka_options *options, struct slice name)
 {
+    if (options->syntax->is_argparse) {
+        return kafka_options_error(options, "", "unrecognized arguments: '%s%.*s'",
+                                   name.len > 1 ? "--" : "-", (int)name.len,
+                                   (const char *)name.ptr);
+    }
     return kafka_options_error(options, "joptsimple.UnrecognizedOptionException",
                                "%.*s is not a recognized option", (int)name.len,
                                (const char *)name.ptr);
@@ -148,6 +158,41 @@ static bool looks_like_option(const char *word)
     return word[0] == '-' && word[1] != '\0';
 }
 
+/* "--id/-i", as argparse4j names an option. */
+static const char *shown_name(const struct kafka_option *option, char text[128])
+{
+    bool has_alias = option->alias != NULL;
+    snprintf(text, 128, "--%s%s%s", option->name,
+             !has_alias                 ? ""
+             : option->alias[1] == '\0' ? "/-"
+                                        : "/--",
+             has_alias ? option->alias : "");
+    return text;
+}
+
+static int missing_value(struct kafka_options *options, const struct kafka_option *option)
+{
+    char text[128];
+    if (options->syntax->is_argparse) {
+        return kafka_options_error(options, "", "argument %s: expected %s argument",
+                                   shown_name(option, text),
+                                   option->argument == KAFKA_OPTION_LIST ? "at least one" : "one");
+    }
+    return kafka_options_error(options, "joptsimple.OptionMissingRequiredArgumentException",
+                               "Option %s requires an argument", option->name);
+}
+
+static int take_list(struct kafka_options *options, int32_t index, struct words *words)
+{
+    if (words->next == words->end || looks_like_option(*words->next)) {
+        return missing_value(options, &options->syntax->options[index]);
+    }
+    while (words->next < words->end && !looks_like_option(*words->next)) {
+        put_word(options, index, slice_of_cstr(*words->next++));
+    }
+    return 0;
+}
+
 static int take_option(struct kafka_options *options,
                        int32_t index,
                        struct slice value,
@@ -170,10 +215,14 @@ static int take_option(struct kafka_options *options,
         put_values(options, index, value);
         return 0;
     }
+    if (option->argument == KAFKA_OPTION_LIST) {
+        return take_list(options, index, words);
+    }
     if (option->argument == KAFKA_OPTION_VALUE) {
-        if (words->next == words->end) {
-            return kafka_options_error(options, "joptsimple.OptionMissingRequiredArgumentException",
-                                       "Option %s requires an argument", option->name);
+        bool is_missing = words->next == words->end ||
+                          (options->syntax->is_argparse && looks_like_option(*words->next));
+        if (is_missing) {
+            return missing_value(options, option);
         }
         put_values(options, index, slice_of_cstr(*words->next++));
         return 0;
@@ -249,6 +298,16 @@ static int check_required(struct kafka_options *options)
     if (len == 0 || options->has_help || options->has_version) {
         return 0;
     }
+    if (options->syntax->is_argparse) {
+        char text[128];
+        for (size_t i = 0; i < options->syntax->count; i++) {
+            const struct kafka_option *option = &options->syntax->options[i];
+            if (option->is_required && !kafka_options_has(options, option->name)) {
+                return kafka_options_error(options, "", "argument %s is required",
+                                           shown_name(option, text));
+            }
+        }
+    }
     return kafka_options_error(options, "joptsimple.MissingRequiredOptionsException",
                                "Missing required option(s) [%s]", names);
 }
@@ -302,6 +361,13 @@ bool kafka_options_read(struct kafka_options *options,
         *exit_code = kafka_options_fail(options);
     } else if (syntax->has_own_help) {
         is_done = false;
+    } else if (syntax->is_argparse) {
+        is_done = options->has_help;
+        *exit_code = 0;
+        if (is_done) {
+            printf("usage: %s [-h] [options]\n\n%s\n\n", syntax->tool, syntax->purpose);
+            kafka_options_print(syntax, stdout);
+        }
     } else if (options->has_help || (argc == 1 && !syntax->needs_no_arguments)) {
         *exit_code = kafka_options_usage(options, "%s", syntax->purpose);
     } else if (options->has_version) {
@@ -453,6 +519,11 @@ bool kafka_options_exclude(const struct kafka_options *options,
 
 int kafka_options_fail(const struct kafka_options *options)
 {
+    if (options->syntax->is_argparse) {
+        fprintf(stderr, "usage: %s [-h] [options]\n%s: error: %s\n", options->syntax->tool,
+                options->syntax->tool, options->message.text);
+        return 1;
+    }
     if (options->syntax->is_uncaught) {
         fprintf(stderr, "Exception in thread \"main\" %s: %s\n", options->exception,
                 options->message.text);

@@ -27,8 +27,11 @@
  * is_uncaught) and exit with the same code. Names that are not in the table reach an ASSERT: they
  * are the tool's, not the user's.
  *
- * Sources: joptsimple 5.0.4 OptionParser, BuiltinHelpFormatter; Kafka's CommandLineUtils and
- * CommandDefaultOptions of 2.7 and 3.9.
+ * Some tools of Kafka read their words with argparse4j instead: is_argparse. A sub-command is the
+ * tool's to take off first (kafka_options_read is given the rest, with argv[0] before it).
+ *
+ * Sources: argparse4j 0.7; joptsimple 5.0.4 OptionParser, BuiltinHelpFormatter; Kafka's
+ * CommandLineUtils and CommandDefaultOptions of 2.7 and 3.9.
  */
 #ifndef CLI_KAFKA_KAFKA_OPTIONS_H
 #define CLI_KAFKA_KAFKA_OPTIONS_H
@@ -44,6 +47,7 @@ enum kafka_option_argument {
     KAFKA_OPTION_FLAG,     /* takes no value */
     KAFKA_OPTION_OPTIONAL, /* --state [value] */
     KAFKA_OPTION_VALUE,    /* --topic value */
+    KAFKA_OPTION_LIST,     /* --producer-props a=b c=d: up to the next option (argparse alone) */
 };
 
 struct kafka_option {
@@ -64,8 +68,10 @@ struct kafka_options_syntax {
     const struct kafka_option *options;
     size_t count;
     bool may_abbreviate;
-    bool is_uncaught;        /* errors are told as: Exception in thread "main" <class>: <message> */
-    bool has_own_help;       /* --help and --version are returned to the tool as options */
+    bool is_uncaught;  /* errors are told as: Exception in thread "main" <class>: <message> */
+    bool has_own_help; /* --help and --version are returned to the tool as options */
+    bool is_argparse;  /* argparse4j's ways: names may be cut short, -h, its sentences, help on
+                          stdout */
     bool needs_no_arguments; /* an empty command line is not answered with the usage text */
 };
 

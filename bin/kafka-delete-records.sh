@@ -1,0 +1,5 @@
+#!/bin/sh
+# kafka-delete-records.sh: see --help
+SAMSA_SCRIPT=$0
+. "$(dirname "$(readlink -f "$0")")/samsa-env.sh"
+exec "$SAMSA" kafka-delete-records "$@"
