@@ -397,6 +397,24 @@ static void test_a_static_leader_comes_back(void **state)
     assert_int_equal(answer(older)->member_count, 0);
 }
 
+static void test_a_rebalance_while_a_static_member_s_id_is_stored(void **state)
+{
+    (void)state;
+    char one[WORLD_TEXT_MAX];
+    char two[WORLD_TEXT_MAX];
+    two_static(one, two);
+    world.commits_at_once = false;
+    size_t back = join_static("", "two");
+    size_t third = join("");
+    assert_string_equal(world_state(&world, "g"), "PreparingRebalance");
+    world_commit(&world, 1);
+    assert_true(waits(back)); /* the rebalance will answer it */
+    size_t first = join_static(one, "one");
+    assert_int_equal(answer(back)->generation, 2);
+    assert_int_equal(answer(third)->generation, 2);
+    assert_int_equal(answer(first)->member_count, 3);
+}
+
 static void test_a_static_member_whose_id_is_not_stored(void **state)
 {
     (void)state;
@@ -448,6 +466,10 @@ static void test_static_members_outlive_the_rebalance_timeout(void **state)
     /* The newcomer leads; the two that were away are still in. */
     assert_string_equal(answer(third)->leader, answer(third)->member_id);
     assert_int_equal(answer(third)->member_count, 3);
+    /* It leads after a crash, too, though it came last. */
+    (void)world_sync(&world, "g", answer(third)->member_id, NULL, 2, "");
+    world_crash(&world, 0);
+    assert_string_equal(answer(join_static(one, "one"))->leader, answer(third)->member_id);
     /* Nobody came back at all: it waits on. */
     (void)world_leave(&world, "g", answer(third)->member_id, 4);
     world_pass(&world, 2 * REBALANCE_MS);
@@ -536,6 +558,7 @@ int main(void)
         TEST(test_an_overfull_group_is_rebalanced_when_loaded),
         TEST(test_a_static_member_comes_back_without_a_rebalance),
         TEST(test_a_static_leader_comes_back),
+        TEST(test_a_rebalance_while_a_static_member_s_id_is_stored),
         TEST(test_a_static_member_whose_id_is_not_stored),
         TEST(test_a_static_member_with_other_protocols_makes_a_rebalance),
         TEST(test_static_members_outlive_the_rebalance_timeout),

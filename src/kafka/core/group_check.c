@@ -26,7 +26,7 @@ static void check_member(const struct group *group, const struct group_member *m
 static void check_members(const struct group *group)
 {
     size_t count = 0;
-    size_t statics = 0;
+    size_t static_count = 0;
     size_t awaiting_join = 0;
     size_t pending_sync = 0;
     size_t bytes = 0;
@@ -36,7 +36,7 @@ static void check_members(const struct group *group)
         const struct group_member *member = CONTAINER_OF(link, struct group_member, link);
         check_member(group, member);
         count += 1;
-        statics += slice_is_null(member->instance_id) ? 0 : 1;
+        static_count += slice_is_null(member->instance_id) ? 0 : 1;
         awaiting_join += member->join_call == NULL ? 0 : 1;
         pending_sync += member->pending_sync ? 1 : 0;
         bytes += member->protocol_bytes;
@@ -44,7 +44,7 @@ static void check_members(const struct group *group)
     }
     ASSERT(leader_found);
     ASSERT(count == group->member_count && count == group->members_by_id.count);
-    ASSERT(statics == group->static_members.count);
+    ASSERT(static_count == group->static_members.count);
     ASSERT(awaiting_join == group->awaiting_join);
     ASSERT(pending_sync == group->pending_sync);
     ASSERT(bytes == group->metadata_bytes);
