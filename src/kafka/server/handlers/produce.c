@@ -145,7 +145,7 @@ static void wait_for(struct produce *produce,
 
 static bool is_transactional(struct slice records)
 {
-    return records.len > BATCH_ATTRIBUTES_AT + 2 && records.ptr[BATCH_MAGIC_AT] >= 2 &&
+    return records.len > BATCH_ATTRIBUTES_AT + 2 && records.ptr[BATCH_MAGIC_AT] == 2 &&
            (load_be16(records.ptr + BATCH_ATTRIBUTES_AT) & BATCH_ATTRIBUTE_TRANSACTIONAL) != 0;
 }
 
