@@ -29,6 +29,14 @@ request_handler handle_create_partitions;
 request_handler handle_describe_configs;
 request_handler handle_alter_configs;
 request_handler handle_incremental_alter_configs;
+request_handler handle_describe_log_dirs;
+request_handler handle_alter_replica_log_dirs;
+request_handler handle_list_partition_reassignments;
+request_handler handle_alter_partition_reassignments;
+request_handler handle_elect_leaders;
+request_handler handle_update_features;
+request_handler handle_describe_client_quotas;
+request_handler handle_alter_client_quotas;
 
 /* groups and their offsets */
 request_handler handle_find_coordinator;
