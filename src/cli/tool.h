@@ -33,6 +33,7 @@ tool_main tool_zk_snapshot_toolkit;  /* zk_snapshot_toolkit.c */
 tool_main tool_zk_snapshot_comparer; /* zk_snapshot_comparer.c */
 tool_main tool_zk_snapshot_summary;  /* zk_snapshot_summary.c */
 tool_main tool_zk_cli;               /* zk_cli.c: zkCli.sh */
+tool_main tool_ps;                   /* processes.c: which servers run here */
 tool_main tool_completion;           /* completion.c */
 tool_main tool_version;
 

@@ -6,7 +6,9 @@
 #include "cli/tool.h"
 
 const struct tool tools[] = {
-    {"start", tool_start, "start everything in this process: a ZooKeeper server on 2181", NULL},
+    {"start", tool_start, "start everything in this process: ZooKeeper on 2181, Kafka on 9092",
+     NULL},
+    {"ps", tool_ps, "list the servers of Samsa that run here", NULL},
     {"zookeeper-server", tool_zookeeper_server, "a ZooKeeper server: [-Dkey=value ...] zoo.cfg",
      NULL},
     {"zkServer", tool_zk_server,
@@ -25,6 +27,11 @@ const struct tool tools[] = {
     {"zkCli", tool_zk_cli, "talk to a ZooKeeper server: [-server host:port] [command]", NULL},
     {"kafka-server-start", tool_kafka_server_start,
      "a Kafka broker: [-daemon] server.properties [--override key=value]*", NULL},
+    {"kafka-server-stop", tool_kafka_server_stop, "stop the Kafka brokers here: [--node-id=N]",
+     NULL},
+    {"zookeeper-server-start", tool_zookeeper_server_start,
+     "a ZooKeeper server, as Kafka starts it: [-daemon] zookeeper.properties", NULL},
+    {"zookeeper-server-stop", tool_zookeeper_server_stop, "stop the ZooKeeper servers here", NULL},
     {"kafka-topics", tool_kafka_topics, "make, change, list and describe topics",
      &kafka_topics_syntax},
     {"kafka-dump-log", tool_kafka_dump_log, "show what is in a log's files: --files F[,F...]",

@@ -13,11 +13,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "cli/properties.h"
+#include "cli/server_process.h"
 #include "cli/tool.h"
 #include "runtime/log.h"
 #include "runtime/uv/runtime_uv.h"
@@ -27,7 +27,8 @@
 struct process {
     struct runtime *runtime;
     struct node *node;
-    struct admin_server *admin; /* NULL: neither admin server nor metrics are wanted */
+    struct admin_server *admin;            /* NULL: neither admin server nor metrics are wanted */
+    struct zookeeper_companion *companion; /* may be NULL */
     int exit_code;
     bool is_stopping;
 };
@@ -68,6 +69,24 @@ static void on_failed(void *ctx, const char *text)
     runtime_stop(process->runtime);
 }
 
+static void stop_node(void *ctx)
+{
+    struct process *process = ctx;
+    if (process->node->state == NODE_RUNNING) {
+        node_stop(process->node, on_stopped, process);
+    } else {
+        runtime_stop(process->runtime);
+    }
+}
+
+void zookeeper_server_end(struct zookeeper_companion *companion, int exit_code)
+{
+    struct process *process = companion->process;
+    process->exit_code = exit_code;
+    process->is_stopping = true;
+    stop_node(process);
+}
+
 static void on_signal(void *ctx, int signal_number)
 {
     struct process *process = ctx;
@@ -82,10 +101,10 @@ static void on_signal(void *ctx, int signal_number)
     process->is_stopping = true;
     audit_process(&process->node->config, "serverStop", "invoked");
     LOG("server", LOG_INFO, "signal %d: stopping", signal_number);
-    if (process->node->state == NODE_RUNNING) {
-        node_stop(process->node, on_stopped, process);
+    if (process->companion != NULL) {
+        process->companion->stop(process->companion, stop_node, process);
     } else {
-        runtime_stop(process->runtime);
+        stop_node(process);
     }
 }
 
@@ -198,42 +217,15 @@ static void resolve_addresses(struct zk_config *config)
                     sizeof config->prometheus_host);
 }
 
-/* `zkServer start` waits on a pipe whose number it gives: one byte says that the port is open. */
-static void tell_ready(void)
-{
-    const char *text = getenv("SAMSA_READY_FD");
-    int32_t fd = -1;
-    if (text == NULL || text_parse_i32(slice_of_cstr(text), &fd) != 0 || fd < 3) {
-        return;
-    }
-    if (write(fd, "1", 1) != 1) {
-        LOG("server", LOG_WARN, "cannot tell zkServer.sh that the server is up");
-    }
-    close(fd);
-    unsetenv("SAMSA_READY_FD");
-}
-
 /* Descriptors that client connections leave: for the files of the log and the snapshots, the
  * listeners, the admin server and its connections. Without them the log could not be rolled, and a
  * server that cannot write its log must end. */
 #define DESCRIPTOR_RESERVE 100
 
-/* Returns how many connections the descriptors allow. As a JVM does, the soft limit is raised to
- * the hard one: the usual 1024 is for programs that use select(2). */
-static uint64_t raise_descriptor_limit(void)
+/* How many connections the descriptors allow. */
+static uint64_t allowed_connections(void)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return 0;
-    }
-    rlim_t soft = limit.rlim_cur;
-    limit.rlim_cur = limit.rlim_max;
-    if (soft != limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        LOG("server", LOG_WARN, "%llu file descriptors are allowed, and the limit cannot be raised",
-            (unsigned long long)soft);
-        limit.rlim_cur = soft;
-    }
-    uint64_t allowed = limit.rlim_cur;
+    uint64_t allowed = server_raise_descriptor_limit();
     return allowed > 2 * DESCRIPTOR_RESERVE ? allowed - DESCRIPTOR_RESERVE : allowed / 2;
 }
 
@@ -257,9 +249,7 @@ static int start_failed(const struct node *node, const char *why)
     UNREACHABLE();
 }
 
-static int serve(struct process *process,
-                 struct node *node,
-                 void (*started)(const struct zk_config *, uint16_t))
+static int serve(struct process *process, struct node *node)
 {
     struct errmsg message;
     int error = node_start(node, &message);
@@ -281,19 +271,19 @@ static int serve(struct process *process,
     LOG("server", LOG_INFO, "serving on port %u, pid %d, started in %" PRIu64 " us", port,
         (int)getpid(), (runtime_now_ns(process->runtime) - node->start_ns) / 1000);
     audit_process(&node->config, "serverStart", "success");
-    tell_ready();
-    if (started != NULL) {
-        started(&node->config, port);
+    if (process->companion != NULL) {
+        process->companion->started(process->companion, process->runtime, &node->config, port);
+    } else {
+        server_tell_ready();
     }
     runtime_run(process->runtime);
     LOG("server", LOG_INFO, "stopped");
     return process->exit_code;
 }
 
-int zookeeper_server_run(const struct zk_config *config,
-                         void (*started)(const struct zk_config *config, uint16_t port))
+int zookeeper_server_run(const struct zk_config *config, struct zookeeper_companion *companion)
 {
-    struct process process = {.exit_code = EXIT_OK};
+    struct process process = {.exit_code = EXIT_OK, .companion = companion};
     char audit_user[256];
     struct zk_config resolved = *config;
     configure_log(config);
@@ -312,20 +302,29 @@ int zookeeper_server_run(const struct zk_config *config,
         abort();
     }
     node_init(node, process.runtime, &resolved);
-    node->connection_cap = raise_descriptor_limit();
+    node->connection_cap = allowed_connections();
     node->on_failed = on_failed;
     node->on_audit = on_audit;
     snprintf(audit_user, sizeof audit_user, "%s", process_user());
     node->service_config.audit_user = slice_of_cstr(audit_user);
     node->ctx = &process;
     process.node = node;
-    int exit_code = serve(&process, node, started);
+    if (companion != NULL) {
+        companion->process = &process;
+    }
+    int exit_code = serve(&process, node);
+    if (companion != NULL) {
+        companion->detach(companion);
+    }
     if (process.admin != NULL) {
         admin_server_stop(process.admin);
     }
     node_detach(node);
     runtime_destroy(
         process.runtime); /* closes what is still open and waits for the log's last job */
+    if (companion != NULL) {
+        companion->release(companion);
+    }
     node_release(node);
     free(node);
     return exit_code;

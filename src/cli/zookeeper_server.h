@@ -16,10 +16,28 @@ enum exit_code {
     EXIT_STORAGE = 10,
 };
 
-/* Serves until SIGTERM or SIGINT. `started` (may be NULL) is called once the port is open; it may
- * print a screen. Returns the exit code. */
-int zookeeper_server_run(const struct zk_config *config,
-                         void (*started)(const struct zk_config *config, uint16_t port));
+struct runtime;
+
+/* What else runs on the server's loop: `samsa start`'s broker. All members are the companion's. */
+struct zookeeper_companion {
+    /* The port is open: begins. */
+    void (*started)(struct zookeeper_companion *companion,
+                    struct runtime *runtime,
+                    const struct zk_config *config,
+                    uint16_t port);
+    /* SIGTERM or SIGINT: calls `done` when it has ended; the server ends then. */
+    void (*stop)(struct zookeeper_companion *companion, void (*done)(void *ctx), void *ctx);
+    /* Before the runtime's end, and after it. */
+    void (*detach)(struct zookeeper_companion *companion);
+    void (*release)(struct zookeeper_companion *companion);
+    void *process; /* the server's, for zookeeper_server_end */
+};
+
+/* The companion cannot go on: the process ends, with this code. */
+void zookeeper_server_end(struct zookeeper_companion *companion, int exit_code);
+
+/* Serves until SIGTERM or SIGINT. `companion` may be NULL. Returns the exit code. */
+int zookeeper_server_run(const struct zk_config *config, struct zookeeper_companion *companion);
 
 /* Reads the file and -D flags, saying on stderr what is wrong or unknown. 0, or EXIT_INVOCATION. */
 int zookeeper_server_configure(struct zk_config *config,

@@ -13,7 +13,10 @@ tool_main tool_kafka_consumer_groups; /* kafka_consumer_groups.c */
 extern const struct kafka_options_syntax kafka_consumer_groups_syntax;
 tool_main tool_kafka_console_producer; /* kafka_console_producer.c */
 extern const struct kafka_options_syntax kafka_console_producer_syntax;
-tool_main tool_kafka_server_start; /* kafka_server.c */
+tool_main tool_kafka_server_start;     /* kafka_server.c */
+tool_main tool_kafka_server_stop;      /* processes.c */
+tool_main tool_zookeeper_server_start; /* zookeeper_start.c */
+tool_main tool_zookeeper_server_stop;  /* processes.c */
 
 tool_main tool_kafka_configs; /* kafka_configs.c */
 extern const struct kafka_options_syntax kafka_configs_syntax;
