@@ -70,7 +70,7 @@ def run_script(recording, only=(), progress=None):
         recording.begin_section(one.name, one.about)
         try:
             one.run(recording)
-        except (LookupError, TypeError, ConnectionError) as problem:
+        except (LookupError, TypeError, ValueError, OSError) as problem:
             # A reply lacks what the next step needs: the comparison tells which, and the rest still runs.
             recording.happened(f"the section breaks off: {type(problem).__name__}")
         recording.end_section()

@@ -19,9 +19,9 @@ def api_versions(rec):
 def unknown_versions(rec):
     a = rec.connect()
     for version in (5, 99, 32767, -1):
-        header = codec.encode("request_header", 1, {"request_api_key": 18, "request_api_version": version,
+        header = codec.encode("request_header", 2, {"request_api_key": 18, "request_api_version": version,
                                                     "correlation_id": 7, "client_id": "golden"})
-        a.payload(header, f"ApiVersions v{version}", "api_versions", 0)
+        a.payload(header + b"\2g\2\1\0" + bytes(3), f"ApiVersions v{version}", "api_versions", 0)
     for key, message in sorted(codec.REQUESTS.items()):
         if key == 18:
             continue

@@ -23,6 +23,12 @@ def show_log(rec, talk, topic, partition=0):
                                          "partition_max_bytes": 1 << 20}]}])
 
 
+def end_of(rec, topic, partition=0):
+    reply = rec.call("list_offsets", 5, replica_id=-1, topics=[
+        {"name": topic, "partitions": [{"partition_index": partition, "timestamp": -1}]}])
+    return reply["topics"][0]["partitions"][0]["offset"]
+
+
 @section("Produce in every version: what is good")
 def produce_all(rec):
     a = rec.connect()
@@ -51,9 +57,13 @@ def produce_all(rec):
 def produce_unanswered(rec):
     rec.topic("unanswered")
     a = rec.connect()
+    count = 0
     for version in (3, 7, 9, 11):
         a.send("produce", version, "acks 0", answered=False, acks=0, timeout_ms=1000, topic_data=[
             {"name": "unanswered", "partition_data": [{"index": 0, "records": ONE}]}])
+        # Ours can be read when it is on the disk, which is a little later.
+        count += 1
+        rec.wait("the record", lambda count=count: end_of(rec, "unanswered") == count)
         a.ask("list_offsets", 5, "its end", replica_id=-1, topics=[
             {"name": "unanswered", "partitions": [{"partition_index": 0, "timestamp": -1}]}])
     a.send("produce", 9, "acks 0 to nobody: the broker closes", answered=False, acks=0, timeout_ms=1000, topic_data=[

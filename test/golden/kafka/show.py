@@ -10,6 +10,7 @@ import gzip
 import re
 import struct
 import time
+import zlib
 
 from . import batch, codec
 
@@ -63,10 +64,13 @@ SORTED = {
     ("describe_acls_response", "resources"): ("resource_type", "resource_name"),
     ("api_versions_response", "supported_features"): ("name",),
     ("produce_response", "responses"): ("name",),
+    ("topic", "partition_responses"): ("index",),
     ("alter_replica_log_dirs_response", "results"): ("topic_name",),
     ("leader_and_isr_response", "partition_errors"): ("topic_name", "partition_index"),
     ("stop_replica_response", "partition_errors"): ("topic_name", "partition_index"),
 }
+# Long arrays, told by this field of their elements.
+LABELLED = {"configs": "name", "api_keys": "api_key"}
 BYTES_OF_DISK = {"total_bytes", "usable_bytes"}
 # Numbers of an enum are told with their names.
 ENUM_FIELDS = {"error_code": "error", "partition_error_code": "error"}
@@ -125,13 +129,42 @@ def show_records(data):
         return ["null"]
     out = []
     for offset, raw in batch.split(data):
+        if offset < 0:
+            continue        # what Apache fills up a conversion with: clients take it for the begin of a message
         if len(raw) < 17 or len(raw) - 12 < struct.unpack_from(">i", raw, 8)[0]:
             out.append(f"offset={offset} cut off")
         elif raw[16] < 2:
-            out.append(f"offset={offset} magic={raw[16]} {raw[12:].hex()}")
+            out.append(show_old_message(offset, raw))
         else:
             out.append(show_batch(raw))
     return out
+
+
+def unzip(data):
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError):
+        return b"not gzip: " + data
+
+
+def show_old_message(offset, raw):
+    """What is compressed is shown as it was before: compressors differ."""
+    crc, magic, attributes = struct.unpack_from(">IBb", raw, 12)
+    at, fields = 18, []
+    checked = "ok" if zlib.crc32(raw[16:]) == crc else "WRONG"
+    if magic == 1:
+        fields.append("time=" + show_number(struct.unpack_from(">q", raw, at)[0]))
+        at += 8
+    for name in ("key", "value"):
+        size = struct.unpack_from(">i", raw, at)[0]
+        data = None if size < 0 else raw[at + 4:at + 4 + size]
+        at += 4 + max(size, 0)
+        if name == "value" and attributes & 7 == 1:
+            inner = [show_old_message(*one) for one in batch.split(unzip(data))]
+            fields.append("[" + "; ".join(inner) + "]")
+        else:
+            fields.append(f"{name}={'null' if data is None else data.hex()}")
+    return f"offset={offset} magic={magic} crc={checked} attributes={attributes} {' '.join(fields)}"
 
 
 def show_batch(raw):
@@ -140,7 +173,7 @@ def show_batch(raw):
         ">hiqqqhii", raw, 21)
     body = raw[61:]
     if attributes & 7 == 1:
-        body = gzip.decompress(body)
+        body = unzip(body)
     # A control record's body tells the coordinator's epoch; its time is the broker's.
     checked = "ok" if batch.crc32c(raw[21:]) == crc else "WRONG"
     return (f"offset={base} magic={magic} epoch={epoch} crc={checked} attributes={attributes} last={last} "
@@ -187,9 +220,9 @@ class Shower:
             if field.kind == "records":
                 deeper += [(None, one, where) for one in show_records(value)]
             elif field.kind == "array" and field.element == "struct" and value is not None:
-                elements = self.order(message, field, value)
-                line.append(f"{field.name}={len(elements)}")
-                deeper += [(field.record, one, f"{where}[{i}]") for i, one in enumerate(elements)]
+                line.append(f"{field.name}={len(value)}")
+                deeper += [(field.record, one, f"{where}[{label}]") for label, one in
+                           self.labelled(message, field, value)]
             elif field.kind == "array" and value is not None:
                 line.append(f"{field.name}=[" + ",".join(self.scalar(field.element, field.name, one)
                                                          for one in value) + "]")
@@ -207,12 +240,16 @@ class Shower:
             else:
                 self.record(record, value, where)
 
-    @staticmethod
-    def order(message, field, elements):
-        by = SORTED.get((message.name, field.name))
-        if by is None:
-            return elements
-        return sorted(elements, key=lambda one: [str(one.get(name)) for name in by])
+    def labelled(self, message, field, elements):
+        """Sorted where Apache has no order; named by their key, so that one more does not rename the rest."""
+        by = LABELLED.get(field.name)
+        order = SORTED.get((message.name, field.name))
+        if order is not None:
+            elements = sorted(elements, key=lambda one: [str(one.get(name)) for name in order])
+        labels = [self.names.text(str(one.get(by))) for one in elements] if by else []
+        if not by or len(set(labels)) < len(elements):
+            labels = range(len(elements))
+        return zip(labels, elements)
 
 
 def uuid_text(value):
