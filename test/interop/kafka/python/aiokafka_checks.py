@@ -95,7 +95,8 @@ async def commit_and_resume(hosts):
 
 async def rebalance(hosts):
     name, group = await create(hosts, "rebalance", 4), report.topic_name("group")
-    settings = {"group_id": group, "session_timeout_ms": 6000, "heartbeat_interval_ms": 300, "metadata_max_age_ms": 1000}
+    settings = {"group_id": group, "session_timeout_ms": 6000, "heartbeat_interval_ms": 300,
+                "metadata_max_age_ms": 1000}
     first = await consumer(hosts, name, **settings)
     second = await consumer(hosts, name, **settings)
 
