@@ -121,7 +121,7 @@ def warm_up(campaign, workload):
             side.is_filled = True
         seconds = campaign.options.warm_s if side.warm_s else campaign.options.warm_first_s
         if side.name == "samsa":
-            seconds = min(seconds, 0.5)
+            seconds = min(seconds, 3)  # nothing to compile, but pages to be had
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
             once(workload, side, campaign.options, min(seconds, 3))
