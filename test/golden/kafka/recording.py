@@ -78,6 +78,8 @@ class Recording:
             if found:
                 return found
             time.sleep(0.05)
+        if self.step == 0:
+            self.begin_step("a first wait")
         self.happened(f"waited in vain for {what}")
         return None
 

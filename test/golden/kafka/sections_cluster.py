@@ -66,7 +66,7 @@ def metadata_topics(rec):
     a.each("metadata", "unknown, not to be made", range(4, 13), topics=[wanted[0], {"name": "nobody"}],
            allow_auto_topic_creation=False)
     for name in ("bad name", "", ".", "..", "a/b", "x" * 249, "x" * 250, "\u00e4"):
-        for version in (1, 4, 8, 9, 12):
+        for version in (4, 8, 9, 12) if len(name) == 249 else (1, 4, 8, 9, 12):
             a.ask("metadata", version, "a name", topics=[{"name": name}], allow_auto_topic_creation=False)
     for version in (8, 10, 12):
         a.ask("metadata", version, "authorized operations", topics=wanted,

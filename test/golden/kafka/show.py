@@ -36,6 +36,7 @@ SORTED = {
     ("offset_commit_response", "topics"): ("name",),
     ("offset_fetch_response", "topics"): ("name",),
     ("group", "topics"): ("name",),
+    ("group_topic", "partitions"): ("partition_index",),
     ("group", "members"): ("client_id", "group_instance_id"),
     ("join_group_response", "members"): ("group_instance_id", "metadata"),
     ("offset_delete_response", "topics"): ("name",),
@@ -71,6 +72,8 @@ SORTED = {
 }
 # Long arrays, told by this field of their elements.
 LABELLED = {"configs": "name", "api_keys": "api_key"}
+# Configuration keys that only our broker has.
+OURS = re.compile(r"samsa\.|flush\.before\.ack$|log\.flush\.before\.ack$")
 BYTES_OF_DISK = {"total_bytes", "usable_bytes"}
 # Numbers of an enum are told with their names.
 ENUM_FIELDS = {"error_code": "error", "partition_error_code": "error"}
@@ -220,6 +223,7 @@ class Shower:
             if field.kind == "records":
                 deeper += [(None, one, where) for one in show_records(value)]
             elif field.kind == "array" and field.element == "struct" and value is not None:
+                value = [one for one in value if not OURS.match(str(one.get("name")))] if field.name == "configs" else value
                 line.append(f"{field.name}={len(value)}")
                 deeper += [(field.record, one, f"{where}[{label}]") for label, one in
                            self.labelled(message, field, value)]
