@@ -108,7 +108,8 @@ static struct options parse(int argc, char **argv)
     for (int i = 2; i + 1 < argc; i += 2) {
         const char *name = argv[i];
         const char *value = argv[i + 1];
-        double number = atof(value);
+        char *value_end;
+        double number = strtod(value, &value_end);
         if (strcmp(name, "--topic") == 0) {
             options.topic = value;
         } else if (strcmp(name, "--topics") == 0) {

@@ -8,7 +8,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -288,108 +287,6 @@ static void test_echo_of_a_pipeline_is_one_send(void **state)
     assert_int_equal(client.reason, ERR_CANCELLED);
     assert_int_equal(sides[0].reason, 0);
     leave(&client);
-}
-
-/* ---- files and places ------------------------------------------------------------------------ */
-
-static struct file *pattern_file(size_t len)
-{
-    char path[] = "/tmp/samsa-tcp-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    close(fd);
-    struct file *file = NULL;
-    assert_int_equal(file_open(runtime, path, FILE_READ | FILE_WRITE, &file), 0);
-    struct buffer content;
-    buffer_init(&content, len);
-    fill_pattern(&content, 0, len);
-    assert_int_equal(file_write(file, 0, buffer_slice(&content)), 0);
-    buffer_release(&content);
-    assert_int_equal(path_remove(runtime, path), 0);
-    return file;
-}
-
-/* Ranges of a file between bytes, more than any socket takes at once, and the file closed
- * meanwhile. */
-static void test_files_in_the_output(void **state)
-{
-    (void)state;
-    enum {
-        FILE_BYTES = 24 << 20,
-        HEAD = 1000
-    };
-    accept_echo = false;
-    struct side client = {0};
-    connect_side(&client);
-    TURN_UNTIL(side_count == 1);
-    struct file *file = pattern_file(FILE_BYTES);
-    fill_pattern(tcp_output(client.stream), 0, HEAD);
-    tcp_output_file(client.stream, file, HEAD, FILE_BYTES / 2 - HEAD);
-    fill_pattern(tcp_output(client.stream), FILE_BYTES / 2, HEAD);
-    tcp_output_file(client.stream, file, FILE_BYTES / 2 + HEAD, HEAD);
-    tcp_output_file(client.stream, file, FILE_BYTES / 2 + 2 * HEAD, 0);
-    tcp_output_file(client.stream, file, FILE_BYTES / 2 + 2 * HEAD, FILE_BYTES / 2 - 2 * HEAD);
-    assert_int_equal(tcp_output_pending(client.stream), FILE_BYTES);
-    assert_int_equal(file_close(file), 0);
-    TURN_UNTIL(sides[0].got.len == FILE_BYTES);
-    assert_pattern(buffer_slice(&sides[0].got));
-    assert_int_equal(tcp_output_pending(client.stream), 0);
-    leave(&client);
-    TURN_UNTIL(sides[0].closed == 1);
-}
-
-/* A promise that the file does not keep ends the stream; so does closing with ranges that wait. */
-static void test_files_that_fall_short(void **state)
-{
-    (void)state;
-    accept_echo = false;
-    struct side client = {0};
-    connect_side(&client);
-    TURN_UNTIL(side_count == 1);
-    struct file *file = pattern_file(1000);
-    tcp_output_file(client.stream, file, 0, 1001);
-    TURN_UNTIL(client.closed == 1);
-    assert_int_equal(client.reason, ERR_IO);
-    TURN_UNTIL(sides[0].closed == 1);
-    assert_int_equal(sides[0].got.len, 1000);
-
-    struct side other = {0};
-    connect_side(&other);
-    tcp_output_file(other.stream, file, 0, 1000);
-    assert_int_equal(file_close(file), 0);
-    leave(&other);
-    TURN_UNTIL(sides[1].closed == 1);
-    assert_int_equal(sides[1].got.len, 0);
-    leave(&client);
-}
-
-/* What comes goes to its place, and what comes behind it to on_data as ever. */
-static void test_read_into_a_place(void **state)
-{
-    (void)state;
-    enum {
-        PLACE = 100000
-    };
-    accept_echo = false;
-    struct side client = {0};
-    connect_side(&client);
-    TURN_UNTIL(side_count == 1);
-    uint8_t *place = mem_alloc_zeroed(PLACE);
-    tcp_read_into(sides[0].stream, place, PLACE);
-    fill_pattern(tcp_output(client.stream), 0, PLACE + 5000);
-    TURN_UNTIL(sides[0].got.len == PLACE + 5000);
-    assert_pattern(buffer_slice(&sides[0].got));
-    assert_pattern(slice_of(place, 4096));
-    memset(place, 0, PLACE);
-    tcp_read_into(sides[0].stream, place, PLACE);
-    tcp_read_into(sides[0].stream, NULL, 0);
-    fill_pattern(tcp_output(client.stream), PLACE + 5000, 1000);
-    TURN_UNTIL(sides[0].got.len == PLACE + 6000);
-    assert_pattern(buffer_slice(&sides[0].got));
-    assert_int_equal(place[0] | place[999], 0);
-    mem_free(place, PLACE);
-    leave(&client);
-    TURN_UNTIL(sides[0].closed == 1);
 }
 
 /* A read buffer smaller than what comes: the rest is read in later turns, and so is the end. */
@@ -853,9 +750,6 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
         TEST(test_a_timer_of_the_past_fires_behind_the_output),
         TEST(test_echo_of_a_pipeline_is_one_send),
-        TEST(test_files_in_the_output),
-        TEST(test_files_that_fall_short),
-        TEST(test_read_into_a_place),
         TEST(test_tiny_read_buffer),
         TEST(test_half_close_gets_its_answer),
         TEST(test_hooks),
