@@ -22,10 +22,11 @@ from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 TOPIC = "moved"
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 WAIT_S = 60
-SESSION_MS = 2000
+SESSION_MS = 6000
 PROPERTIES = {
     "zookeeper.session.timeout.ms": SESSION_MS,
-    "log.flush.offset.checkpoint.interval.ms": 1000,
+    "log.flush.offset.checkpoint.interval.ms": 500,
+    "log.flush.start.offset.checkpoint.interval.ms": 500,
     "transaction.state.log.num.partitions": 1,
 }
 
@@ -202,12 +203,14 @@ def test_there_and_back(mover, how):
         for n, codec in enumerate(CODECS):
             produce(apache, codec, n * 100, 100)
         transact(apache, 6)
-        apache.tool("kafka-delete-records", "--bootstrap-server", apache.hosts,
-                    "--offset-json-file", offsets_file(mover, 30))
+        if how == "stop":
+            # Apache writes a log's new start down half a minute after the broker's begin, or at its
+            # orderly end: SIGKILL would bring the deleted front back.
+            apache.tool("kafka-delete-records", "--bootstrap-server", apache.hosts,
+                        "--offset-json-file", offsets_file(mover, 30))
         shown = Shown(apache)
-        assert shown.start == 30
+        assert shown.start == (30 if how == "stop" else 0)
         assert len(shown.committed) < len(shown.all)
-        time.sleep(1.5)     # a checkpoint of the log's start: SIGKILL must not bring it back
         mover.end(apache, how)
 
     with mover.broker("samsa") as samsa:

@@ -30,7 +30,9 @@ static int find_in_batch(struct segment *segment,
         error = record_iterator_init(&iterator, &view, UNPACKED_BYTES_MAX, &scratch);
     }
     while (error == 0 && (error = record_iterator_next(&iterator, &record)) == 0) {
-        if (record.timestamp_ms >= timestamp_ms && record.offset >= from) {
+        /* What a producer packed was not looked at: an offset beyond its batch is nobody's. */
+        if (record.timestamp_ms >= timestamp_ms && record.offset >= from &&
+            record.offset <= place->last_offset) {
             *found = (struct log_offset_time){record.offset, record.timestamp_ms,
                                               place->leader_epoch};
             break;
@@ -76,13 +78,14 @@ int partition_log_find_time(struct partition_log *log,
                             struct log_offset_time *found)
 {
     *found = nothing;
-    if (log->has_failed) {
-        return ERR_IO;
+    int error = log->has_failed ? ERR_IO : log_confirm_end(log);
+    if (error != 0) {
+        return error;
     }
     for (size_t n = 0; n < log->segment_count && found->offset < 0; n++) {
         int64_t largest;
         struct segment *segment = log->segments[n];
-        int error = segment_largest_timestamp(segment, &largest);
+        error = segment_largest_timestamp(segment, &largest);
         if (error == 0 && segment->size > 0 && largest >= timestamp_ms) {
             error = find_in_segment(log, segment, timestamp_ms, found);
         }
@@ -126,12 +129,13 @@ int partition_log_max_time(struct partition_log *log, struct log_offset_time *fo
     struct time_offset largest = {NO_TIMESTAMP, -1};
     struct batch_place place;
     *found = nothing;
-    if (log->has_failed) {
-        return ERR_IO;
+    int error = log->has_failed ? ERR_IO : log_confirm_end(log);
+    if (error != 0) {
+        return error;
     }
     for (size_t n = 0; n < log->segment_count; n++) {
         struct time_offset here;
-        int error = largest_readable(log, log->segments[n], &here);
+        error = largest_readable(log, log->segments[n], &here);
         if (error != 0) {
             return error;
         }
@@ -143,7 +147,7 @@ int partition_log_max_time(struct partition_log *log, struct log_offset_time *fo
     if (latest == NULL) {
         return 0;
     }
-    int error = segment_find(latest, largest.offset, &place);
+    error = segment_find(latest, largest.offset, &place);
     if (error != 0) {
         return error == ERR_END ? 0 : error;
     }

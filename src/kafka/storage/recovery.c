@@ -456,11 +456,16 @@ static int recover_one(struct check *check, uint64_t *valid)
 
 /* A power cut may take the end of a sealed segment, on the boundary of a batch, and leave the next
  * one: what lies behind the hole was not flushed either, and goes. Compaction, however, leaves such
- * holes where nothing is missing. */
-static bool is_gap_behind(const struct partition_log *log, size_t idx)
+ * holes where nothing is missing. A segment that begins within the one before it is nobody's work,
+ * and cannot be read. */
+static bool is_broken_behind(const struct partition_log *log, size_t idx)
 {
-    return idx + 1 < log->segment_count && (log->config->cleanup_policy & CLEANUP_COMPACT) == 0 &&
-           log->end_offset < log->segments[idx + 1]->base_offset;
+    if (idx + 1 >= log->segment_count) {
+        return false;
+    }
+    int64_t next = log->segments[idx + 1]->base_offset;
+    bool may_have_holes = (log->config->cleanup_policy & CLEANUP_COMPACT) != 0;
+    return log->end_offset > next || (log->end_offset < next && !may_have_holes);
 }
 
 static int recover_from(struct partition_log *log,
@@ -481,7 +486,7 @@ static int recover_from(struct partition_log *log,
             error = recover_one(&check, &valid);
         }
         log->end_offset = check.last_offset + 1;
-        if (error == 0 && (valid < before || is_gap_behind(log, n))) {
+        if (error == 0 && (valid < before || is_broken_behind(log, n))) {
             error = remove_tail(log, n + 1, figures);
         }
         if (error == 0 && n + 1 < log->segment_count) {
@@ -617,8 +622,12 @@ static int restart_empty(struct partition_log *log,
     return 0;
 }
 
+/* is_fresh: the folder had no segment. There is nothing of before to make durable, then; the first
+ * flush syncs what was made (is_folder_unsynced), so that a thousand new partitions cost no sync.
+ */
 static int settle_start(struct partition_log *log,
                         const struct partition_log_open *open,
+                        bool is_fresh,
                         struct partition_log_recovery *figures)
 {
     int error = 0;
@@ -628,7 +637,8 @@ static int settle_start(struct partition_log *log,
     log->log_start_offset = MAX(open->log_start_offset, log->segments[0]->base_offset);
     bool changed = leader_epochs_truncate_end(&log->epochs, log->end_offset);
     changed |= leader_epochs_truncate_start(&log->epochs, log->log_start_offset);
-    if (error == 0 && (changed || !open->was_clean)) {
+    bool is_doubtful = !open->was_clean && !is_fresh;
+    if (error == 0 && (changed || is_doubtful)) {
         error = log_save_epochs(log);
     }
     for (size_t n = 0; n < log->segment_count && error == 0; n++) {
@@ -636,7 +646,7 @@ static int settle_start(struct partition_log *log,
             segment_rest(log->segments[n]);
         }
     }
-    if (error == 0 && !open->was_clean) {
+    if (error == 0 && is_doubtful) {
         error = partition_log_flush(log);
     }
     return error;
@@ -688,14 +698,14 @@ static int open_folder(struct partition_log *log,
         log->flushed_offset = log->end_offset;
         log->is_folder_unsynced = true;
         error = remove_snapshots_above(log, -1);
-        return error == 0 ? settle_start(log, open, figures) : error;
+        return error == 0 ? settle_start(log, open, true, figures) : error;
     }
     error = remove_stray_snapshots(log, folder);
     if (error == 0) {
         error = open->was_clean ? start_clean(log, open, figures)
                                 : start_unclean(log, open, figures);
     }
-    return error == 0 ? settle_start(log, open, figures) : error;
+    return error == 0 ? settle_start(log, open, false, figures) : error;
 }
 
 static void name_log(struct partition_log *log, const struct partition_log_open *open)

@@ -177,7 +177,13 @@ int segment_next_offset(struct segment *segment, int64_t *next_offset)
                                                     INT64_MAX);
     batch_scan_init(&scan, segment, from.position, segment->size);
     while ((error = batch_scan_next(&scan, &batch)) == 0) {
+        if (batch.base_offset < *next_offset && batch.position > from.position) {
+            return ERR_CORRUPT;
+        }
         *next_offset = batch.last_offset + 1;
+    }
+    if (error == ERR_END && *next_offset < segment->base_offset) {
+        return ERR_CORRUPT;
     }
     return error == ERR_END ? 0 : error;
 }
