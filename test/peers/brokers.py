@@ -68,7 +68,7 @@ class Broker(ServerProcess):
             "listeners": f"PLAINTEXT://{HOST}:{port}",
             "log.dirs": self.data_dir,
             "zookeeper.connect": self.zookeeper,
-            "zookeeper.session.timeout.ms": 6000,
+            "zookeeper.session.timeout.ms": 18000,
             "num.partitions": 1,
             "offsets.topic.num.partitions": 1,
             "offsets.topic.replication.factor": 1,
