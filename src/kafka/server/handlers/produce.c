@@ -186,8 +186,8 @@ static void fill_record_errors(struct produce *produce,
         arena, struct kafka_produce_response_record_error, result->record_error_count);
     for (int32_t i = 0; i < result->record_error_count; i++) {
         errors[i].batch_index = result->record_errors[i].batch_index;
-        errors[i].batch_index_error_message =
-            arena_copy(arena, slice_of_cstr(result->record_errors[i].message));
+        errors[i].batch_index_error_message = arena_copy(
+            arena, slice_of_cstr(result->record_errors[i].message));
     }
     answer->record_errors = errors;
     answer->record_errors_count = result->record_error_count;
