@@ -59,6 +59,10 @@ const struct tool tools[] = {
     {"kafka-run-class", tool_kafka_run_class, "a tool by the name of Apache's class", NULL},
     {"zookeeper-shell", tool_zookeeper_shell, "zkCli as Kafka calls it: host:port[/path] [command]",
      NULL},
+    {"kafka-producer-perf-test", tool_kafka_producer_perf_test, "measure how fast records are taken",
+     &kafka_producer_perf_test_syntax},
+    {"kafka-consumer-perf-test", tool_kafka_consumer_perf_test, "measure how fast records are read",
+     &kafka_consumer_perf_test_syntax},
     {"completion", tool_completion, "print what a shell needs to complete tools: bash, zsh", NULL},
     {"version", tool_version, "print the version", NULL},
 };
