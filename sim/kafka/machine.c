@@ -80,6 +80,7 @@ static void end_incarnation(struct machine *machine)
     }
     if (machine->broker != NULL) {
         note_statistics(machine);
+        broker_detach(machine->broker);
         broker_release(machine->broker);
     }
     sim_runtime_leave(runtime);

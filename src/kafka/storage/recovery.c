@@ -669,6 +669,10 @@ static int open_folder(struct partition_log *log,
     }
     if (error == 0 && folder->has_metadata) {
         error = load_metadata(log);
+        if (error == ERR_CORRUPT && !open->was_clean) {
+            error =
+                0; /* nothing was flushed here yet, or the file would be whole: it is made anew */
+        }
     }
     if (error == 0 && folder->has_epochs) {
         error = leader_epochs_load(&log->epochs, log->place.runtime, log->dir);
