@@ -477,6 +477,7 @@ void cluster_stop(struct cluster *cluster, void (*done)(void *ctx), void *ctx)
     runtime_timer_stop(&cluster->connect_timer);
     runtime_timer_stop(&cluster->retry_timer);
     runtime_timer_stop(&cluster->list_timer);
+    tasks_detach(cluster);
     cluster_set_phase(cluster, CLUSTER_STOPPING);
     cluster->on_stopped = done;
     cluster->stopped_ctx = ctx;
@@ -492,6 +493,7 @@ void cluster_detach(struct cluster *cluster)
     runtime_timer_stop(&cluster->connect_timer);
     runtime_timer_stop(&cluster->retry_timer);
     runtime_timer_stop(&cluster->list_timer);
+    tasks_detach(cluster);
     drop_session(cluster);
 }
 

@@ -108,10 +108,11 @@ struct cluster_task {
     uint32_t runs; /* of this step */
     bool is_lost;
     bool is_in_step;
-    bool is_waiting;    /* for a connection, or for its topic */
-    bool is_early;      /* may run before the broker is registered (again) */
-    struct slice topic; /* the topic that nobody else may change meanwhile; null: none */
-    bool is_blocked;    /* another task has the topic */
+    bool is_waiting;             /* for a connection, or for its topic */
+    bool is_early;               /* may run before the broker is registered (again) */
+    struct slice topic;          /* the topic that nobody else may change meanwhile; null: none */
+    bool is_blocked;             /* another task has the topic */
+    struct runtime_timer *pause; /* the task goes on when it fires; NULL: none. In the arena */
 };
 
 /* Allocates a task; nothing runs yet. */
@@ -136,6 +137,7 @@ bool task_has_topic(const struct cluster *cluster, struct slice topic);
 void tasks_resume(struct cluster *cluster);
 /* After the session's end: what belonged to its beginning is forgotten, and begun anew. */
 void tasks_drop_early(struct cluster *cluster);
+void tasks_detach(struct cluster *cluster);
 void tasks_release(struct cluster *cluster);
 
 /* What a request's answer is told to; errors of the connection are not. NULL: nobody asks. */
@@ -228,10 +230,13 @@ void topics_list_again(struct runtime_timer *timer); /* list_timer */
 void topics_load(struct cluster *cluster, struct slice name, struct cluster_done done);
 /* Room for a topic's partitions, in the task's arena. */
 void topics_reading_init(struct cluster_task *task, struct topic_reading *reading);
-/* Puts what was read or written into the image, and hosts what belongs here. */
-struct topic *topics_install(struct cluster *cluster,
-                             struct slice name,
-                             const struct topic_reading *reading);
+/* Puts what was read or written into the image, and hosts what belongs here: in slices, since ten
+ * thousand logs take a while to make and others have requests meanwhile. `then` ends it, perhaps
+ * from within. Name and reading are in the task's arena. */
+void topics_install(struct cluster_task *task,
+                    struct slice name,
+                    const struct topic_reading *reading,
+                    void (*then)(struct cluster_task *task));
 /* The first state of a partition: led by its first live replica. */
 void topics_first_state(const struct cluster *cluster,
                         struct arena *arena,
@@ -241,7 +246,12 @@ void topics_delete_marked(struct cluster *cluster); /* /admin/delete_topics, wit
 /* topic->config anew from the overrides. */
 void topics_configure(struct cluster *cluster, struct topic *topic);
 void topics_configure_all(struct cluster *cluster);
-/* Lets go of the topic's partitions; with `deletes` their logs go, too. */
+/* Lets go of the topic's partitions from `from` on, for at most a slice of time; with `deletes`
+ * their logs go, too. Returns the first that is left, partition_count when none is. */
+int32_t topics_unhost_slice(struct cluster *cluster,
+                            struct topic *topic,
+                            int32_t from,
+                            bool deletes);
 void topics_unhost(struct cluster *cluster, struct topic *topic, bool deletes);
 /* A file of a deleted topic's log is still there. */
 bool topics_has_logs(const struct cluster *cluster, struct slice name, int32_t partition_count);

@@ -31,6 +31,7 @@ void task_end(struct cluster_task *task)
     struct cluster *cluster = task->cluster;
     bool had_topic = !slice_is_null(task->topic);
     ASSERT(task->pending == 0);
+    ASSERT(task->pause == NULL);
     list_remove(&task->link);
     arena_release(&task->arena);
     mem_free(task, sizeof *task);
@@ -164,9 +165,25 @@ static void drop_tasks(struct cluster *cluster, bool all)
     {
         struct cluster_task *task = CONTAINER_OF(link, struct cluster_task, link);
         if (all || task->is_early) {
+            if (task->pause != NULL) {
+                runtime_timer_stop(task->pause);
+            }
             list_remove(&task->link);
             arena_release(&task->arena);
             mem_free(task, sizeof *task);
+        }
+    }
+}
+
+/* No timer of a task fires any more. */
+void tasks_detach(struct cluster *cluster)
+{
+    LIST_FOR_EACH(link, &cluster->tasks)
+    {
+        struct cluster_task *task = CONTAINER_OF(link, struct cluster_task, link);
+        if (task->pause != NULL) {
+            runtime_timer_stop(task->pause);
+            task->pause = NULL;
         }
     }
 }

@@ -357,15 +357,9 @@ static void watched(struct cluster_task *task)
     task_end(task);
 }
 
-static void created(struct cluster_task *task)
+static void hosted(struct cluster_task *task)
 {
     struct creation *creation = task->state;
-    struct cluster *cluster = task->cluster;
-    if (creation->first_new == 0) {
-        struct slice path = task_path(task, "topics/%.*s", LOG_SLICE(creation->name));
-        configs_install(cluster, path, creation->configs, creation->config_count);
-    }
-    topics_install(cluster, creation->name, &creation->reading);
     LOG("cluster", LOG_INFO, "%s %.*s: %d partitions",
         creation->first_new == 0 ? "created topic" : "added partitions to",
         LOG_SLICE(creation->name), creation->reading.topic.partition_count);
@@ -375,6 +369,17 @@ static void created(struct cluster_task *task)
     } else {
         task_end(task);
     }
+}
+
+static void created(struct cluster_task *task)
+{
+    struct creation *creation = task->state;
+    struct cluster *cluster = task->cluster;
+    if (creation->first_new == 0) {
+        struct slice path = task_path(task, "topics/%.*s", LOG_SLICE(creation->name));
+        configs_install(cluster, path, creation->configs, creation->config_count);
+    }
+    topics_install(task, creation->name, &creation->reading, hosted);
 }
 
 static void creation_done(struct cluster_task *task)

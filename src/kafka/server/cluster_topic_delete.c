@@ -15,7 +15,9 @@
 #define LOGS_TURN_NS UINT64_C(2000000)
 
 struct deletion {
-    struct runtime_timer timer; /* waits for logs that are still being flushed */
+    struct runtime_timer timer;  /* waits for logs that are still being flushed */
+    struct runtime_timer slices; /* of the partitions' end */
+    int32_t next;
     struct cluster_task *task;
     struct slice name;
     int32_t partition_count;
@@ -37,7 +39,8 @@ static void finish(struct cluster_task *task);
 
 static void on_logs_timer(struct runtime_timer *timer)
 {
-    const struct deletion *deletion = CONTAINER_OF(timer, struct deletion, timer);
+    struct deletion *deletion = CONTAINER_OF(timer, struct deletion, timer);
+    deletion->task->pause = NULL;
     finish(deletion->task);
 }
 
@@ -48,6 +51,7 @@ static void finish(struct cluster_task *task)
     struct topic *topic = topics_find(cluster->topics, deletion->name);
     if (topics_has_logs(cluster, deletion->name, deletion->partition_count)) {
         /* A flush was under way; a new topic of this name must not find the old folder. */
+        task->pause = &deletion->timer;
         runtime_timer_set(&deletion->timer,
                           runtime_now_ns(cluster->broker->runtime) + LOGS_TURN_NS);
         return;
@@ -103,6 +107,27 @@ static void tree_removed(struct cluster_task *task, int32_t err)
     }
 }
 
+static void unhost_slice(struct deletion *deletion)
+{
+    struct cluster_task *task = deletion->task;
+    struct topic *topic = topics_find(task->cluster->topics, deletion->name);
+    if (topic != NULL) {
+        deletion->next = topics_unhost_slice(task->cluster, topic, deletion->next, true);
+        if (deletion->next < topic->partition_count) {
+            runtime_timer_set(&deletion->slices, 0);
+            return;
+        }
+    }
+    task->pause = NULL;
+    task_remove_tree(task, task_path(task, "/brokers/topics/%.*s", LOG_SLICE(deletion->name)),
+                     tree_removed);
+}
+
+static void on_slice_timer(struct runtime_timer *timer)
+{
+    unhost_slice(CONTAINER_OF(timer, struct deletion, slices));
+}
+
 static void on_ordered(struct cluster_task *task, void *slot, const struct zk_reply *reply)
 {
     struct deletion *deletion = slot;
@@ -132,10 +157,9 @@ static void ordered(struct cluster_task *task)
         if (cluster->broker->groups != NULL) {
             group_host_topic_deleted(cluster->broker->groups, topic->name_slice);
         }
-        topics_unhost(cluster, topic, true);
     }
-    task_remove_tree(task, task_path(task, "/brokers/topics/%.*s", LOG_SLICE(deletion->name)),
-                     tree_removed);
+    task->pause = &deletion->slices;
+    unhost_slice(deletion);
 }
 
 static void begin(struct cluster *cluster, struct slice name, struct cluster_done done)
@@ -146,6 +170,7 @@ static void begin(struct cluster *cluster, struct slice name, struct cluster_don
     deletion->name = arena_copy(&task->arena, name);
     deletion->done = done;
     runtime_timer_init(&deletion->timer, cluster->broker->runtime, on_logs_timer);
+    runtime_timer_init(&deletion->slices, cluster->broker->runtime, on_slice_timer);
     task->state = deletion;
     task_run_for_topic(task, name, order_step, ordered);
 }

@@ -23,6 +23,7 @@
 
 #define LOAD_TRIES_MAX 8
 #define LIST_DELAY_NS UINT64_C(100000000)
+#define SLICE_NS UINT64_C(10000000) /* of the loop's time for logs that are made or removed */
 
 struct load {
     struct slice name;
@@ -74,23 +75,43 @@ static bool is_offsets_topic(const struct topic *topic)
     return slice_equal_cstr(topic->name_slice, OFFSETS_TOPIC_NAME);
 }
 
-void topics_unhost(struct cluster *cluster, struct topic *topic, bool deletes)
+static void unhost(struct cluster *cluster, struct topic *topic, int32_t index, bool deletes)
 {
     struct broker *broker = cluster->broker;
+    struct partition *hosted = topic->partitions[index].hosted;
+    if (hosted == NULL) {
+        return;
+    }
+    if (is_offsets_topic(topic) && broker->groups != NULL) {
+        group_host_resign(broker->groups, hosted);
+    }
+    if (hosted->stored != NULL) {
+        /* The topic's configuration goes with the topic; the log may stay a little longer. */
+        log_store_configure(hosted->stored, &broker->config.topic);
+    }
+    topic->partitions[index].hosted = NULL;
+    partition_remove(hosted, deletes);
+}
+
+int32_t topics_unhost_slice(struct cluster *cluster,
+                            struct topic *topic,
+                            int32_t from,
+                            bool deletes)
+{
+    uint64_t end = runtime_now_ns(cluster->broker->runtime) + SLICE_NS;
+    while (from < topic->partition_count) {
+        unhost(cluster, topic, from++, deletes);
+        if (runtime_now_ns(cluster->broker->runtime) >= end) {
+            break;
+        }
+    }
+    return from;
+}
+
+void topics_unhost(struct cluster *cluster, struct topic *topic, bool deletes)
+{
     for (int32_t i = 0; i < topic->partition_count; i++) {
-        struct partition *hosted = topic->partitions[i].hosted;
-        if (hosted == NULL) {
-            continue;
-        }
-        if (is_offsets_topic(topic) && broker->groups != NULL) {
-            group_host_resign(broker->groups, hosted);
-        }
-        if (hosted->stored != NULL) {
-            /* The topic's configuration goes with the topic; the log may stay a little longer. */
-            log_store_configure(hosted->stored, &broker->config.topic);
-        }
-        topic->partitions[i].hosted = NULL;
-        partition_remove(hosted, deletes);
+        unhost(cluster, topic, i, deletes);
     }
 }
 
@@ -184,9 +205,10 @@ static void host(struct cluster *cluster, struct topic *topic, int32_t index, bo
     }
 }
 
-struct topic *topics_install(struct cluster *cluster,
-                             struct slice name,
-                             const struct topic_reading *reading)
+/* The image at once; logs are not touched. */
+static void install_image(struct cluster *cluster,
+                          struct slice name,
+                          const struct topic_reading *reading)
 {
     const struct zk_topic *read = &reading->topic;
     struct topic *topic = topics_find(cluster->topics, name);
@@ -210,9 +232,53 @@ struct topic *topics_install(struct cluster *cluster,
         partition->leader = state->leader;
         partition->leader_epoch = state->leader_epoch;
         partition->zk_version = reading->versions[i];
-        host(cluster, topic, i, reading->is_fresh[i]);
     }
-    return topic;
+}
+
+struct hosting {
+    struct runtime_timer timer;
+    struct cluster_task *task;
+    struct slice name;
+    const struct topic_reading *reading;
+    int32_t next;
+    void (*then)(struct cluster_task *task);
+};
+
+static void host_slice(struct hosting *hosting)
+{
+    struct cluster *cluster = hosting->task->cluster;
+    struct topic *topic = topics_find(cluster->topics, hosting->name);
+    uint64_t end = runtime_now_ns(cluster->broker->runtime) + SLICE_NS;
+    /* The task holds the topic: nobody can have removed it between two slices. */
+    ASSERT(topic != NULL);
+    while (hosting->next < hosting->reading->topic.partition_count) {
+        host(cluster, topic, hosting->next, hosting->reading->is_fresh[hosting->next]);
+        hosting->next++;
+        if (runtime_now_ns(cluster->broker->runtime) >= end) {
+            runtime_timer_set(&hosting->timer, 0);
+            return;
+        }
+    }
+    hosting->task->pause = NULL;
+    hosting->then(hosting->task);
+}
+
+static void on_host_timer(struct runtime_timer *timer)
+{
+    host_slice(CONTAINER_OF(timer, struct hosting, timer));
+}
+
+void topics_install(struct cluster_task *task,
+                    struct slice name,
+                    const struct topic_reading *reading,
+                    void (*then)(struct cluster_task *task))
+{
+    struct hosting *hosting = ARENA_NEW(&task->arena, struct hosting);
+    *hosting = (struct hosting){.task = task, .name = name, .reading = reading, .then = then};
+    runtime_timer_init(&hosting->timer, task->cluster->broker->runtime, on_host_timer);
+    task->pause = &hosting->timer;
+    install_image(task->cluster, name, reading);
+    host_slice(hosting);
 }
 
 /* ---- deciding -------------------------------------------------------------------------------- */
@@ -469,11 +535,15 @@ static void write_step(struct cluster_task *task)
     buffer_release(&writing.json);
 }
 
+static void load_hosted(struct cluster_task *task)
+{
+    load_end(task, 0, NULL);
+}
+
 static void loaded(struct cluster_task *task)
 {
     struct load *load = task->state;
-    topics_install(task->cluster, load->name, &load->reading);
-    load_end(task, 0, NULL);
+    topics_install(task, load->name, &load->reading, load_hosted);
 }
 
 static void written(struct cluster_task *task)
