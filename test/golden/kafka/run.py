@@ -6,6 +6,8 @@ from pathlib import Path
 from peers import (KAFKA_NEWEST, NEWEST, ApacheBroker, ApacheServer, SamsaBroker, SamsaServer, ServerDied,
                    free_port)
 
+from golden import compare
+
 from .recording import Recording
 from .script import run_script
 
@@ -43,22 +45,41 @@ def record(kind, config, folder, only=(), progress=None):
 
 
 class Pending:
-    """Lines "configuration section | pattern of a step | reason" of pending.txt: known differences."""
+    """The known differences of pending.txt, which tells its form itself."""
 
     def __init__(self, name):
-        self.entries = []
+        self.steps = []         # [line number, section, pattern, reason, how often it was needed]
+        self.lines = []
         for number, line in enumerate(PENDING.read_text(encoding="ascii").splitlines(), 1):
             if not line.strip() or line.startswith("#"):
                 continue
-            where, pattern, reason = (part.strip() for part in line.split("|", 2))
+            where, pattern, reason = (part.strip() for part in line.split(" | ", 2))
             config, section = where.split()
-            if config == name:
-                self.entries.append([number, section, re.compile(pattern), reason, 0])
+            if config in ("*", name):
+                kind = self.lines if pattern.startswith("line ") else self.steps
+                kind.append([number, section, re.compile(pattern.removeprefix("line ")), reason, 0])
+
+    def without_lines(self, golden, text):
+        """Both recordings without the lines that are not compared yet."""
+        both = []
+        for recording in (golden, text):
+            section, kept = "", []
+            for line in recording.splitlines():
+                if line.startswith("==="):
+                    section = line.split(":")[0][4:]
+                found = line.startswith("  ") and [
+                    entry for entry in self.lines if entry[1] in ("*", section) and entry[2].search(line)]
+                if not found:
+                    kept.append(line)
+                for entry in found or []:
+                    entry[4] += 1 if recording is golden else -1
+            both.append("\n".join(kept) + "\n")
+        return both
 
     def covers(self, difference):
         head = difference.splitlines()[0]
         section, step = head.split(" ", 1)
-        for entry in self.entries:
+        for entry in self.steps:
             if entry[1] in ("*", section) and entry[2].search(step):
                 entry[4] += 1
                 return True
@@ -66,4 +87,12 @@ class Pending:
 
     def unused(self):
         return [f"pending.txt:{entry[0]}: nothing differs there any more, remove it: {entry[3]}"
-                for entry in self.entries if entry[4] == 0]
+                for entry in self.steps + self.lines if entry[4] == 0]
+
+
+def pending_differences(name, golden, text):
+    """(differences that nobody knows of, how many are known)"""
+    pending = Pending(name)
+    found = compare.differences(*pending.without_lines(golden, text))
+    unknown = [one for one in found if not pending.covers(one)]
+    return unknown + pending.unused(), len(found) - len(unknown)

@@ -70,7 +70,7 @@ SORTED = {
     ("leader_and_isr_response", "partition_errors"): ("topic_name", "partition_index"),
     ("stop_replica_response", "partition_errors"): ("topic_name", "partition_index"),
 }
-# Long arrays, told by this field of their elements.
+# Long arrays, told by this field of their elements and without their length.
 LABELLED = {"configs": "name", "api_keys": "api_key"}
 # Configuration keys that only our broker has.
 OURS = re.compile(r"samsa\.|flush\.before\.ack$|log\.flush\.before\.ack$")
@@ -89,6 +89,13 @@ class Names:
     def forget(self):
         """Ids are named anew in each section, so that one more of them does not rename all that follow."""
         self.uuids = {}
+        self.producers = {}
+
+    def producer(self, value):
+        """Which ids a broker gives away depends on its blocks of them."""
+        if value < 0:
+            return str(value)
+        return self.producers.setdefault(value, f"<producer {len(self.producers) + 1}>")
 
     def uuid(self, value):
         """Named in the order in which they appear; Kafka writes some of them in base 64."""
@@ -126,7 +133,7 @@ def show_text(value):
     return '"' + value.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
 
 
-def show_records(data):
+def show_records(data, names):
     """One text for each batch: what the broker may change by name, the records as bytes."""
     if data is None:
         return ["null"]
@@ -139,7 +146,7 @@ def show_records(data):
         elif raw[16] < 2:
             out.append(show_old_message(offset, raw))
         else:
-            out.append(show_batch(raw))
+            out.append(show_batch(raw, names))
     return out
 
 
@@ -170,7 +177,7 @@ def show_old_message(offset, raw):
     return f"offset={offset} magic={magic} crc={checked} attributes={attributes} {' '.join(fields)}"
 
 
-def show_batch(raw):
+def show_batch(raw, names):
     base, _, epoch, magic, crc = struct.unpack_from(">qiibI", raw)
     attributes, last, first_time, max_time, producer, producer_epoch, sequence, count = struct.unpack_from(
         ">hiqqqhii", raw, 21)
@@ -180,7 +187,7 @@ def show_batch(raw):
     # A control record's body tells the coordinator's epoch; its time is the broker's.
     checked = "ok" if batch.crc32c(raw[21:]) == crc else "WRONG"
     return (f"offset={base} magic={magic} epoch={epoch} crc={checked} attributes={attributes} last={last} "
-            f"time={show_number(first_time)}-{show_number(max_time)} producer={producer}/{producer_epoch}/{sequence} "
+            f"time={show_number(first_time)}-{show_number(max_time)} producer={names.producer(producer)}/{producer_epoch}/{sequence} "
             f"count={count} {body.hex()}")
 
 
@@ -208,6 +215,8 @@ class Shower:
             return self.names.text(str(value))
         if name == "session_id" and value:
             return "<session>"
+        if name in ("producer_id", "producer_id_filters"):
+            return self.names.producer(value)
         if name in ENUM_FIELDS:
             return codec.ERRORS.get(value, str(value))
         return show_number(value) if kind == "int64" else str(value)
@@ -221,10 +230,11 @@ class Shower:
             value = values[field.name]
             where = f"{path}.{field.name}" if path else field.name
             if field.kind == "records":
-                deeper += [(None, one, where) for one in show_records(value)]
+                deeper += [(None, one, where) for one in show_records(value, self.names)]
             elif field.kind == "array" and field.element == "struct" and value is not None:
                 value = [one for one in value if not OURS.match(str(one.get("name")))] if field.name == "configs" else value
-                line.append(f"{field.name}={len(value)}")
+                if field.name not in LABELLED:
+                    line.append(f"{field.name}={len(value)}")
                 deeper += [(field.record, one, f"{where}[{label}]") for label, one in
                            self.labelled(message, field, value)]
             elif field.kind == "array" and value is not None:
