@@ -23,12 +23,6 @@ struct rule {
     int16_t error;
 };
 
-static void spoil_nothing(uint8_t *batch, size_t len)
-{
-    (void)batch;
-    (void)len;
-}
-
 static void spoil_base_offset(uint8_t *batch, size_t len)
 {
     (void)len;
@@ -114,7 +108,7 @@ static void spoil_record_end(uint8_t *batch, size_t len)
 }
 
 static const struct rule rules[] = {
-    {"a good batch", spoil_nothing, false, 0},
+    {"a good batch", NULL, false, 0},
     {"base offset not 0", spoil_base_offset, false, KAFKA_ERROR_INVALID_RECORD},
     {"CRC", spoil_payload, true, KAFKA_ERROR_CORRUPT_MESSAGE},
     {"magic 3", spoil_magic, true, KAFKA_ERROR_CORRUPT_MESSAGE},
@@ -141,7 +135,9 @@ static void each_rule_has_its_error(void **state)
     for (size_t n = 0; n < ARRAY_LEN(rules); n++) {
         struct slice bytes = fixture_build(fixture, &batch);
         uint8_t *raw = fixture->batch.data;
-        rules[n].spoil(raw, bytes.len);
+        if (rules[n].spoil != NULL) {
+            rules[n].spoil(raw, bytes.len);
+        }
         if (!rules[n].keeps_crc) {
             batch_stamp_crc(raw, bytes.len);
         }

@@ -339,8 +339,10 @@ static inline bool walk_record(struct validation *v,
         at == end) {
         return false;
     }
-    bool has_key = *at != 1; /* -1 in zigzag */
-    if (!walk_bytes(&at, end, -1) || !walk_bytes(&at, end, -1) || !walk_headers(&at, end)) {
+    bool has_key = *at != 1;                  /* -1 in zigzag */
+    bool is_whole = walk_bytes(&at, end, -1); /* the key */
+    is_whole = is_whole && walk_bytes(&at, end, -1) && walk_headers(&at, end);
+    if (!is_whole) {
         return false;
     }
     int64_t timestamp_ms = (int64_t)((uint64_t)view->base_timestamp_ms + (uint64_t)timestamp_delta);

@@ -58,7 +58,7 @@ static void read_header(const uint8_t *header, size_t len, struct batch_place *b
         batch->max_timestamp_ms = (int64_t)load_be64(header + 35);
         return;
     }
-    batch->attributes = (int8_t)header[MAGIC_AT + 1];
+    batch->attributes = header[MAGIC_AT + 1];
     if (batch->magic == 1 && len >= LEGACY_TIMESTAMP_END) {
         batch->max_timestamp_ms = (int64_t)load_be64(header + LEGACY_TIMESTAMP_AT);
     }
@@ -208,7 +208,7 @@ static int know_first(struct segment *segment)
 int segment_scan_largest(struct segment *segment)
 {
     struct batch_scan scan;
-    struct batch_place batch;
+    struct batch_place batch = {0};
     struct time_offset largest = time_index_last(&segment->times, segment->base_offset);
     struct offset_position from = offset_index_find(&segment->offsets, segment->base_offset,
                                                     largest.offset);
