@@ -125,7 +125,8 @@ static bool take_client_id(struct slice *in, struct slice *client_id)
         return false;
     }
     int16_t len = (int16_t)load_be16(len_bytes.ptr);
-    return len == -1 || (len >= 0 && take(in, (size_t)len, client_id));
+    /* Every negative length is null, as Apache reads it. */
+    return len < 0 || take(in, (size_t)len, client_id);
 }
 
 /* *in stands behind the correlation id, and then at the body. */

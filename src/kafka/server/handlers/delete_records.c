@@ -7,6 +7,7 @@
  */
 #include "generated/kafka/constants.h"
 #include "generated/kafka/messages.h"
+#include "kafka/core/topic_name.h"
 #include "kafka/server/broker.h"
 #include "kafka/server/handlers.h"
 
@@ -18,11 +19,11 @@ static int16_t delete_before(struct request *request,
                              int64_t *low_watermark)
 {
     int16_t error = 0;
-    struct partition *partition = topics_leader(&request->broker->topics, topic,
-                                                wanted->partition_index, &error);
-    if (partition != NULL && partition->topic->is_internal) {
+    if (topic_name_is_internal(topic)) {
         return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
     }
+    struct partition *partition = topics_leader(&request->broker->topics, topic,
+                                                wanted->partition_index, &error);
     if (error != 0) {
         return error;
     }
@@ -52,12 +53,15 @@ void handle_delete_records(struct broker *broker, struct request *request)
     struct kafka_delete_records_response response;
     (void)broker;
     codec_init(&kafka_delete_records_response_message, &response);
-    response.topics_count = body->topics_count;
     response.topics = ARENA_ARRAY(&request->arena, struct kafka_delete_records_response_topic,
                                   body->topics_count);
     for (int32_t i = 0; i < body->topics_count; i++) {
         const struct kafka_delete_records_request_topic *topic = &body->topics[i];
-        struct kafka_delete_records_response_topic *answer = &response.topics[i];
+        if (topic->partitions_count == 0) {
+            continue;
+        }
+        struct kafka_delete_records_response_topic *answer =
+            &response.topics[response.topics_count++];
         answer->name = topic->name;
         answer->partitions_count = topic->partitions_count;
         answer->partitions = ARENA_ARRAY(&request->arena,

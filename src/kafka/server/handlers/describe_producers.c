@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "generated/kafka/constants.h"
 #include "generated/kafka/messages.h"
+#include "kafka/core/topic_name.h"
 #include "kafka/server/broker.h"
 #include "kafka/server/handlers.h"
 
@@ -39,6 +40,12 @@ static void add_producer(void *ctx, const struct log_producer *producer)
     told->current_txn_start_offset = producer->current_txn_start_offset;
 }
 
+static void fail(struct kafka_describe_producers_response_partition *answer, int16_t error)
+{
+    answer->error_code = error;
+    answer->error_message = slice_of_cstr(kafka_error_text(error));
+}
+
 static void answer_partition(struct request *request,
                              struct slice topic,
                              int32_t index,
@@ -47,6 +54,14 @@ static void answer_partition(struct request *request,
     int16_t error = 0;
     answer->partition_index = index;
     answer->error_message = SLICE_NULL;
+    if (topic_name_check(topic) != TOPIC_NAME_FINE) {
+        fail(answer, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION);
+        return;
+    }
+    if (topics_find(&request->broker->topics, topic) == NULL) {
+        fail(answer, KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+        return;
+    }
     struct partition *partition = topics_leader(&request->broker->topics, topic, index, &error);
     answer->error_code = error;
     if (error != 0) {

@@ -305,12 +305,38 @@ static void fetch_init(struct fetch *fetch, struct request *request)
     buffer_init(&fetch->converted, CONVERTED_BYTES_MAX);
 }
 
+/* The whole request fails; versions below 13 say it for each partition, too. */
+static void refuse(struct fetch *fetch, int16_t error)
+{
+    fetch->error = error;
+    fetch->is_refused = true;
+    if (!fetch->uses_ids) {
+        items_of_request(fetch);
+    }
+    for (int32_t i = 0; i < fetch->item_count; i++) {
+        struct fetch_item *item = &fetch->items[i];
+        item->is_told = true;
+        item->error = error;
+        item->high_watermark = -1;
+        item->last_stable_offset = -1;
+        item->log_start_offset = -1;
+        item->current_leader.leader_id = -1;
+        item->current_leader.leader_epoch = -1;
+    }
+    fetch_end(fetch);
+}
+
 void handle_fetch(struct broker *broker, struct request *request)
 {
     const struct kafka_fetch_request *body = request->body;
     struct fetch *fetch = ARENA_NEW(&request->arena, struct fetch);
     bool must_answer;
     fetch_init(fetch, request);
+    if (body->isolation_level < KAFKA_ISOLATION_READ_UNCOMMITTED ||
+        body->isolation_level > KAFKA_ISOLATION_READ_COMMITTED) {
+        refuse(fetch, KAFKA_ERROR_UNKNOWN_SERVER_ERROR);
+        return;
+    }
     fetch_context_begin(broker->fetch_sessions, body, fetch->uses_ids, now_ms(fetch),
                         &fetch->context);
     if (fetch->context.error != 0) {

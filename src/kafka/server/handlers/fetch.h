@@ -4,6 +4,7 @@
 #ifndef KAFKA_SERVER_HANDLERS_FETCH_H
 #define KAFKA_SERVER_HANDLERS_FETCH_H
 
+#include "generated/kafka/constants.h"
 #include "generated/kafka/messages.h"
 #include "kafka/server/broker.h"
 #include "kafka/server/fetch_session.h"
@@ -55,6 +56,7 @@ struct fetch {
     bool read_committed;
     bool uses_ids;
     bool is_waiting;
+    bool is_refused;    /* as a whole: no partition has records, not even empty ones */
     uint64_t available; /* of all items */
     struct runtime_timer timer;
     struct leader_hints hints;
@@ -78,6 +80,13 @@ void fetch_drop(struct fetch *fetch); /* what fetch_read took */
 static inline size_t fetch_item_bytes(const struct fetch_item *item)
 {
     return item->range.len + item->bytes.len;
+}
+
+/* The partition is not known here at all. */
+static inline bool fetch_item_is_unknown(const struct fetch_item *item)
+{
+    return item->error == KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION ||
+           item->error == KAFKA_ERROR_UNKNOWN_TOPIC_ID;
 }
 
 /* Encodes and sends; the ranges go with it. The request is gone afterwards. */

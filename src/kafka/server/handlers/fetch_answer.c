@@ -102,7 +102,7 @@ static void put_partition(struct fetch *fetch, struct buffer *out, struct fetch_
     if (version >= VERSION_PREFERRED_REPLICA) {
         buffer_append_be32(out, UINT32_MAX); /* preferred_read_replica: none */
     }
-    put_count(out, version, (int64_t)fetch_item_bytes(item));
+    put_count(out, version, fetch->is_refused ? -1 : (int64_t)fetch_item_bytes(item));
     buffer_append(out, item->bytes);
     if (item->range.len > 0) {
         request_reply_range(fetch->request, &item->range);
@@ -215,10 +215,32 @@ static void put_endpoints(struct fetch *fetch, struct buffer *out)
     }
 }
 
+/* As Apache's: partitions that it did not find stand behind the others. */
+static void order_items(struct fetch *fetch)
+{
+    int32_t unknown = 0;
+    for (int32_t i = 0; i < fetch->item_count; i++) {
+        unknown += fetch_item_is_unknown(&fetch->items[i]);
+    }
+    if (unknown == 0 || unknown == fetch->item_count) {
+        return;
+    }
+    struct fetch_item *ordered = ARENA_ARRAY(&fetch->request->arena, struct fetch_item,
+                                             fetch->item_count);
+    int32_t known_at = 0;
+    int32_t unknown_at = fetch->item_count - unknown;
+    for (int32_t i = 0; i < fetch->item_count; i++) {
+        bool is_unknown = fetch_item_is_unknown(&fetch->items[i]);
+        ordered[is_unknown ? unknown_at++ : known_at++] = fetch->items[i];
+    }
+    fetch->items = ordered;
+}
+
 void fetch_send(struct fetch *fetch)
 {
     struct request *request = fetch->request;
     int16_t version = request->api_version;
+    order_items(fetch);
     struct buffer *out = request_reply_begin(request);
     if (version >= VERSION_THROTTLE) {
         buffer_append_be32(out, (uint32_t)request->throttle_time_ms);

@@ -56,6 +56,9 @@ static void item_fail(struct fetch_item *item, int16_t error)
         error = KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER;
     }
     item->error = error;
+    /* What fails before a log is looked at has an empty list, what fails there none (Apache's two
+     * ways to make an answer of an error). */
+    item->aborted_count = fetch_item_is_unknown(item) ? 0 : -1;
     item->high_watermark = -1;
     item->last_stable_offset = -1;
     item->log_start_offset = -1;
@@ -78,24 +81,25 @@ static void item_clear(struct fetch_item *item)
     item->current_leader.leader_epoch = -1;
 }
 
-/* KIP-595: the client's last epoch ended earlier here than it believes. */
-static bool is_diverging(struct fetch_item *item, const struct partition *partition)
+/* KIP-595: the client's last epoch ended earlier here than it believes. An epoch of which nothing
+ * is known any more is an offset that is out of range. */
+static int16_t find_divergence(struct fetch_item *item, const struct partition *partition)
 {
     int32_t epoch = -1;
     int64_t end_offset = -1;
     if (item->last_fetched_epoch < 0) {
-        return false;
+        return 0;
     }
     partition_log_end_of_epoch(partition->log, item->last_fetched_epoch, &epoch, &end_offset);
     if (epoch == -1 || end_offset == -1) {
-        return false;
+        return KAFKA_ERROR_OFFSET_OUT_OF_RANGE;
     }
     if (epoch < item->last_fetched_epoch || end_offset < item->offset) {
         item->diverging_epoch = epoch;
         item->diverging_end = end_offset;
-        return true;
+        item->is_diverging = true;
     }
-    return false;
+    return 0;
 }
 
 static int8_t magic_of_version(int16_t version)
@@ -199,7 +203,11 @@ static void item_read(struct fetch_item *item, size_t max_bytes, bool min_one)
     item->high_watermark = partition->high_watermark;
     item->last_stable_offset = partition_read_limit(partition, true);
     item->log_start_offset = partition_log_start_offset(partition->log);
-    item->is_diverging = is_diverging(item, partition);
+    error = find_divergence(item, partition);
+    if (error != 0) {
+        item_fail(item, error);
+        return;
+    }
     if (item->is_diverging) {
         return;
     }

@@ -56,7 +56,7 @@ static int16_t find_partition(struct lookup *lookup,
     if (error != 0) {
         return error;
     }
-    if (wanted->current_leader_epoch >= 0 &&
+    if (wanted->current_leader_epoch != -1 &&
         wanted->current_leader_epoch < lookup->partition->leader_epoch) {
         return KAFKA_ERROR_FENCED_LEADER_EPOCH;
     }
@@ -120,25 +120,49 @@ static int16_t find_offset(const struct lookup *lookup,
     return find_by_time(lookup, timestamp, answer);
 }
 
-/* Version 0 wants a list, greatest first. */
-static void make_old_style(const struct lookup *lookup,
-                           const wanted_partition *wanted,
-                           answered_partition *answer)
+/* Version 0 asks for the beginnings of what was written up to a time, greatest first, with the end
+ * as the last beginning. Apache goes by the times of files; here all of it counts as written now.
+ */
+static int16_t find_old_style(const struct lookup *lookup,
+                              const wanted_partition *wanted,
+                              answered_partition *answer)
 {
+    int64_t start = partition_log_start_offset(lookup->partition->log);
+    bool wants_end = wanted->timestamp == KAFKA_LIST_OFFSETS_LATEST ||
+                     wanted->timestamp >= runtime_wall_ms(lookup->request->broker->runtime);
+    bool wants_start = wants_end || wanted->timestamp == KAFKA_LIST_OFFSETS_EARLIEST;
+    if (wanted->max_num_offsets < 0) {
+        return KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
+    }
     int64_t *offsets = ARENA_ARRAY(&lookup->request->arena, int64_t, OLD_STYLE_MAX);
     int32_t count = 0;
-    if (answer->offset >= 0 && wanted->max_num_offsets > 0) {
-        offsets[count++] = answer->offset;
+    if (wants_end && lookup->limit > start && wanted->max_num_offsets > 0) {
+        offsets[count++] = lookup->limit;
     }
-    int64_t start = partition_log_start_offset(lookup->partition->log);
-    if (wanted->timestamp != KAFKA_LIST_OFFSETS_EARLIEST && count < wanted->max_num_offsets &&
-        start < answer->offset) {
+    if (wants_start && count < wanted->max_num_offsets) {
         offsets[count++] = start;
     }
     answer->old_style_offsets = offsets;
     answer->old_style_offsets_count = count;
-    answer->offset = -1;
-    answer->timestamp = -1;
+    return 0;
+}
+
+/* Asked for twice in one topic, a partition is answered with INVALID_REQUEST both times. Looked for
+ * where a client can have meant it; nobody asks for hundreds by mistake. */
+#define REPEATED_LOOK_MAX 256
+
+static bool is_repeated(const struct kafka_list_offsets_request_topic *topic, int32_t index)
+{
+    if (topic->partitions_count > REPEATED_LOOK_MAX) {
+        return false;
+    }
+    for (int32_t i = 0; i < topic->partitions_count; i++) {
+        if (i != index &&
+            topic->partitions[i].partition_index == topic->partitions[index].partition_index) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void answer_partition(struct lookup *lookup,
@@ -155,10 +179,8 @@ static void answer_partition(struct lookup *lookup,
                         ? find_partition(lookup, topic, wanted)
                         : KAFKA_ERROR_UNSUPPORTED_VERSION;
     if (error == 0) {
-        error = find_offset(lookup, wanted->timestamp, answer);
-    }
-    if (error == 0 && version < VERSION_SINGLE) {
-        make_old_style(lookup, wanted, answer);
+        error = version < VERSION_SINGLE ? find_old_style(lookup, wanted, answer)
+                                         : find_offset(lookup, wanted->timestamp, answer);
     }
     if (version < VERSION_LEADER_EPOCH) {
         answer->leader_epoch = -1;
@@ -185,6 +207,12 @@ void handle_list_offsets(struct broker *broker, struct request *request)
                                          topic->partitions_count);
         for (int32_t j = 0; j < topic->partitions_count; j++) {
             answer_partition(&lookup, topic->name, &topic->partitions[j], &answer->partitions[j]);
+            if (request->api_version >= VERSION_SINGLE && is_repeated(topic, j)) {
+                answer->partitions[j].error_code = KAFKA_ERROR_INVALID_REQUEST;
+                answer->partitions[j].offset = -1;
+                answer->partitions[j].timestamp = -1;
+                answer->partitions[j].leader_epoch = -1;
+            }
         }
     }
     request_reply(request, &response);

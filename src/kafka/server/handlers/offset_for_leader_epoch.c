@@ -18,7 +18,7 @@ static void answer_partition(struct request *request,
     answer->end_offset = -1;
     const struct partition *partition = topics_leader(&request->broker->topics, topic,
                                                       wanted->partition, &error);
-    if (error == 0 && wanted->current_leader_epoch >= 0 &&
+    if (error == 0 && wanted->current_leader_epoch != -1 &&
         wanted->current_leader_epoch < partition->leader_epoch) {
         error = KAFKA_ERROR_FENCED_LEADER_EPOCH;
     } else if (error == 0 && wanted->current_leader_epoch > partition->leader_epoch) {

@@ -17,6 +17,8 @@
  * Sources: KafkaApis.handleProduceRequest, ReplicaManager.appendRecords, DelayedProduce,
  * ProduceRequest.validateRecords of 3.9; reference 5.2, 5.9.
  */
+#include <stdio.h>
+
 #include "generated/kafka/constants.h"
 #include "generated/kafka/messages.h"
 #include "kafka/server/broker.h"
@@ -28,6 +30,8 @@
 #define VERSION_MAGIC_2 3
 #define VERSION_ZSTD 7
 #define VERSION_LEADER_HINTS 10
+#define REPEATED_LOOK_MAX 64
+#define BATCH_LENGTH_AT 8
 #define BATCH_ATTRIBUTES_AT 21
 #define BATCH_MAGIC_AT 16
 
@@ -161,7 +165,9 @@ static int16_t refusal(const struct produce *produce,
         return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
     }
     if (is_transactional(records)) {
-        return KAFKA_ERROR_INVALID_TXN_STATE;
+        return slice_is_null(body->transactional_id)
+                   ? KAFKA_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+                   : KAFKA_ERROR_INVALID_TXN_STATE;
     }
     if (body->acks == -1 &&
         topic->partitions[partition->index].isr_count < topic->config.min_insync_replicas) {
@@ -193,8 +199,43 @@ static void fill_record_errors(struct produce *produce,
     answer->record_errors_count = result->record_error_count;
 }
 
+/* From version 3 on a partition gets exactly one whole batch of magic 2. */
+static bool is_no_batch(const struct request *request, struct slice records)
+{
+    return request->api_version >= VERSION_MAGIC_2 &&
+           (records.len < BATCH_HEADER_BYTES || records.ptr[BATCH_MAGIC_AT] != 2 ||
+            load_be32(records.ptr + BATCH_LENGTH_AT) != records.len - BATCH_LOG_OVERHEAD);
+}
+
+/* Apache tells the log's start with errors of records, and not with those that stop before them. */
+static bool tells_log_start(const struct request *request, int16_t error, struct slice records)
+{
+    return error != KAFKA_ERROR_CORRUPT_MESSAGE && error != KAFKA_ERROR_MESSAGE_TOO_LARGE &&
+           error != KAFKA_ERROR_RECORD_LIST_TOO_LARGE && error != KAFKA_ERROR_KAFKA_STORAGE_ERROR &&
+           (error != KAFKA_ERROR_INVALID_RECORD || !is_no_batch(request, records));
+}
+
+static void fill_failure(struct produce *produce,
+                         const struct append_result *result,
+                         struct slice records,
+                         struct kafka_produce_response_partition *answer)
+{
+    fill_record_errors(produce, result, answer);
+    if (!tells_log_start(produce->request, result->error, records)) {
+        answer->log_start_offset = -1;
+    }
+    if (result->error == KAFKA_ERROR_CORRUPT_MESSAGE && records.len > BATCH_MAGIC_AT &&
+        records.ptr[BATCH_MAGIC_AT] > 2) {
+        char text[64];
+        int len = snprintf(text, sizeof text, "Invalid magic found in record: %d",
+                           (int8_t)records.ptr[BATCH_MAGIC_AT]);
+        answer->error_message = arena_copy(&produce->request->arena, slice_of(text, (size_t)len));
+    }
+}
+
 static void fill_answer(struct produce *produce,
                         const struct append_result *result,
+                        struct slice records,
                         struct kafka_produce_response_partition *answer)
 {
     answer->error_code = result->error;
@@ -202,7 +243,7 @@ static void fill_answer(struct produce *produce,
     answer->log_append_time_ms = result->log_append_time_ms;
     answer->log_start_offset = result->log_start_offset;
     if (UNLIKELY(result->error != 0)) {
-        fill_record_errors(produce, result, answer);
+        fill_failure(produce, result, records, answer);
     }
 }
 
@@ -232,7 +273,7 @@ static int16_t append(struct produce *produce,
     };
     struct append_result result;
     partition_append(partition, &append, &result);
-    fill_answer(produce, &result, answer);
+    fill_answer(produce, &result, part->records, answer);
     if (result.error == 0 && body->acks == -1) {
         wait_for(produce, partition, answer, result.last_offset + 1);
     }
@@ -281,6 +322,21 @@ static void append_part(struct produce *produce,
     }
 }
 
+/* Named twice, a partition counts once, with what came last: Apache's map. Looked for where it can
+ * be a mistake; producers do not repeat themselves. */
+static bool comes_again(const struct kafka_produce_request_topic *topic, int32_t index)
+{
+    if (topic->partition_data_count > REPEATED_LOOK_MAX) {
+        return false;
+    }
+    for (int32_t i = index + 1; i < topic->partition_data_count; i++) {
+        if (topic->partition_data[i].index == topic->partition_data[index].index) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void append_topic(struct produce *produce,
                          const struct kafka_produce_request *body,
                          const struct kafka_produce_request_topic *topic,
@@ -291,9 +347,12 @@ static void append_topic(struct produce *produce,
     answer->partition_responses_count = topic->partition_data_count;
     answer->partition_responses = ARENA_ARRAY(arena, struct kafka_produce_response_partition,
                                               topic->partition_data_count);
+    answer->partition_responses_count = 0;
     for (int32_t i = 0; i < topic->partition_data_count; i++) {
-        append_part(produce, body, answer->name, &topic->partition_data[i],
-                    &answer->partition_responses[i]);
+        if (!comes_again(topic, i)) {
+            append_part(produce, body, answer->name, &topic->partition_data[i],
+                        &answer->partition_responses[answer->partition_responses_count++]);
+        }
     }
 }
 
@@ -358,14 +417,17 @@ void handle_produce(struct broker *broker, struct request *request)
     for (int32_t i = 0; i < body->topic_data_count; i++) {
         produce->part_max += body->topic_data[i].partition_data_count;
     }
-    produce->response.responses_count = body->topic_data_count;
     produce->response.responses = ARENA_ARRAY(&request->arena, struct kafka_produce_response_topic,
                                               body->topic_data_count);
     take_quota(broker, request);
     bool is_valid = body->acks >= -1 && body->acks <= 1;
     for (int32_t i = 0; i < body->topic_data_count; i++) {
         const struct kafka_produce_request_topic *topic = &body->topic_data[i];
-        struct kafka_produce_response_topic *answer = &produce->response.responses[i];
+        if (topic->partition_data_count == 0) {
+            continue;
+        }
+        struct kafka_produce_response_topic *answer =
+            &produce->response.responses[produce->response.responses_count++];
         if (is_valid) {
             append_topic(produce, body, topic, answer);
         } else {
