@@ -63,6 +63,10 @@ const struct tool tools[] = {
      &kafka_producer_perf_test_syntax},
     {"kafka-consumer-perf-test", tool_kafka_consumer_perf_test, "measure how fast records are read",
      &kafka_consumer_perf_test_syntax},
+    {"kafka-verifiable-producer", tool_kafka_verifiable_producer, "a producer that tells what happens as JSON",
+     &kafka_verifiable_producer_syntax},
+    {"kafka-verifiable-consumer", tool_kafka_verifiable_consumer, "a consumer that tells what happens to it as JSON",
+     &kafka_verifiable_consumer_syntax},
     {"completion", tool_completion, "print what a shell needs to complete tools: bash, zsh", NULL},
     {"version", tool_version, "print the version", NULL},
 };

@@ -129,7 +129,8 @@ int32_t batch_last_sequence(const struct batch_view *view)
     if (view->base_sequence == NO_SEQUENCE) {
         return NO_SEQUENCE;
     }
-    return sequence_add(view->base_sequence, (int32_t)(view->last_offset - view->base_offset));
+    return sequence_add(view->base_sequence,
+                        (int32_t)((uint64_t)view->last_offset - (uint64_t)view->base_offset));
 }
 
 void batch_stamp(uint8_t *batch, int64_t base_offset, int32_t partition_leader_epoch)

@@ -120,7 +120,7 @@ static int next_legacy(struct record_iterator *iterator, struct record *record)
         }
     }
     struct slice body = inner.records;
-    record->offset = base + inner.last_offset;
+    record->offset = (int64_t)((uint64_t)base + (uint64_t)inner.last_offset);
     record->timestamp_ms = inner.max_timestamp_ms;
     record->attributes = (int8_t)inner.attributes;
     record->bytes = inner.bytes;
@@ -190,10 +190,11 @@ static int read_record(const struct batch_view *batch, struct slice body, struct
         return ERR_CORRUPT;
     }
     record->headers = body;
-    record->offset = batch->base_offset + offset_delta;
+    record->offset = (int64_t)((uint64_t)batch->base_offset + (uint64_t)offset_delta);
     record->timestamp_ms = (batch->attributes & BATCH_ATTRIBUTE_LOG_APPEND_TIME) != 0
                                ? batch->max_timestamp_ms
-                               : batch->base_timestamp_ms + timestamp_delta;
+                               : (int64_t)((uint64_t)batch->base_timestamp_ms +
+                                           (uint64_t)timestamp_delta);
     record->sequence = batch->base_sequence < 0 ? NO_SEQUENCE
                                                 : sequence_add(batch->base_sequence, offset_delta);
     return check_headers(record);

@@ -51,5 +51,9 @@ tool_main tool_kafka_producer_perf_test; /* kafka_producer_perf_test.c */
 extern const struct kafka_options_syntax kafka_producer_perf_test_syntax;
 tool_main tool_kafka_consumer_perf_test; /* kafka_consumer_perf_test.c */
 extern const struct kafka_options_syntax kafka_consumer_perf_test_syntax;
+tool_main tool_kafka_verifiable_producer; /* kafka_verifiable_producer.c */
+extern const struct kafka_options_syntax kafka_verifiable_producer_syntax;
+tool_main tool_kafka_verifiable_consumer; /* kafka_verifiable_consumer.c */
+extern const struct kafka_options_syntax kafka_verifiable_consumer_syntax;
 
 #endif

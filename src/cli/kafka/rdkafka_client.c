@@ -12,6 +12,7 @@
 #define ERROR_TEXT_MAX 512
 #define VALUE_TEXT_MAX 4096
 #define DELIVERY_TIMEOUT_MS "120000"
+#define TRANSACTION_TIMEOUT_MS "60000"
 #define METADATA_SLICE_MS 500 /* so that a signal is seen */
 #define METADATA_PAUSE_MS 100 /* retry.backoff.ms */
 
@@ -345,7 +346,13 @@ void rdkafka_producer_defaults(struct client_properties *properties)
     if (waits_for_all && (retries == NULL || strcmp(retries, "0") != 0)) {
         client_properties_default(properties, "enable.idempotence", "true");
     }
-    client_properties_default(properties, "delivery.timeout.ms", DELIVERY_TIMEOUT_MS);
+    /* In a transaction librdkafka wants it to end before the transaction does. */
+    bool is_transactional = client_properties_get(properties, "transactional.id") != NULL;
+    const char *longest = client_properties_get(properties, "transaction.timeout.ms");
+    client_properties_default(properties, "delivery.timeout.ms",
+                              !is_transactional ? DELIVERY_TIMEOUT_MS
+                              : longest == NULL ? TRANSACTION_TIMEOUT_MS
+                                                : longest);
     client_properties_default(properties, "partitioner", "murmur2_random");
     client_properties_default(properties, "queue.buffering.max.messages", "10000000");
 }
