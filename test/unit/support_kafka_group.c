@@ -37,8 +37,7 @@ void world_release(struct world *world)
     free(world->answers);
 }
 
-/* ---- the log -----------------------------------------------------------------------------------
- */
+/* ---- the log --------------------------------------------------------------------------------- */
 
 static uint8_t *copy(struct slice bytes)
 {
@@ -54,8 +53,10 @@ static void log_append(struct world *world, const struct group_record *record)
 {
     if (world->record_count == world->record_cap) {
         world->record_cap = world->record_cap == 0 ? 64 : world->record_cap * 2;
-        world->records = realloc(world->records, world->record_cap * sizeof world->records[0]);
-        assert_non_null(world->records);
+        struct world_record *larger = realloc(world->records,
+                                              world->record_cap * sizeof world->records[0]);
+        assert_non_null(larger);
+        world->records = larger;
     }
     world->records[world->record_count] = (struct world_record){
         .key = copy(record->key),
@@ -118,8 +119,7 @@ void world_crash(struct world *world, size_t lost)
     world_step(world, &event);
 }
 
-/* ---- effects -----------------------------------------------------------------------------------
- */
+/* ---- effects --------------------------------------------------------------------------------- */
 
 static void text_of(struct slice from, char *to)
 {
@@ -331,8 +331,7 @@ void world_unload(struct world *world)
     world->append_count = 0;
 }
 
-/* ---- requests -----------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static size_t new_call(struct world *world, enum group_event_kind kind, struct group_event *event)
 {
@@ -515,14 +514,7 @@ static void cut_partition(const struct pair *pair,
     *offset = slice_is_null(pair->second) ? 0 : strtoll((const char *)pair->second.ptr, NULL, 10);
 }
 
-size_t world_offset_commit(struct world *world,
-                           const char *group,
-                           const char *member,
-                           const char *instance,
-                           int32_t generation,
-                           const char *what,
-                           const char *metadata,
-                           int64_t retention_ms)
+size_t world_offset_commit(struct world *world, struct world_commit commit)
 {
     struct pair pairs[ITEMS_MAX];
     struct kafka_offset_commit_request_topic topics[ITEMS_MAX] = {0};
@@ -530,17 +522,17 @@ size_t world_offset_commit(struct world *world,
     struct kafka_offset_commit_request request;
     struct group_event event = {.api_version = 8};
     codec_init(&kafka_offset_commit_request_message, &request);
-    request.group_id = slice_of_cstr(group);
-    request.member_id = slice_of_cstr(member);
-    request.group_instance_id = slice_of_cstr(instance);
-    request.generation_id_or_member_epoch = generation;
-    request.retention_time_ms = retention_ms;
-    size_t count = cut_pairs(what, '=', pairs);
+    request.group_id = slice_of_cstr(commit.group);
+    request.member_id = slice_of_cstr(commit.member);
+    request.group_instance_id = slice_of_cstr(commit.instance);
+    request.generation_id_or_member_epoch = commit.generation;
+    request.retention_time_ms = commit.retention_ms;
+    size_t count = cut_pairs(commit.what, '=', pairs);
     for (size_t i = 0; i < count; i++) {
         codec_init(&kafka_offset_commit_request_partition_message, &partitions[i]);
         cut_partition(&pairs[i], &topics[i].name, &partitions[i].partition_index,
                       &partitions[i].committed_offset);
-        partitions[i].committed_metadata = slice_of_cstr(metadata);
+        partitions[i].committed_metadata = slice_of_cstr(commit.metadata);
         topics[i].partitions = &partitions[i];
         topics[i].partitions_count = 1;
     }

@@ -112,15 +112,16 @@ size_t world_heartbeat(struct world *world,
                        int32_t generation);
 /* members: "id" or "id/instance" or "/instance", with commas between */
 size_t world_leave(struct world *world, const char *group, const char *members, int16_t version);
-/* what: "topic:partition=offset" with commas between */
-size_t world_offset_commit(struct world *world,
-                           const char *group,
-                           const char *member,
-                           const char *instance,
-                           int32_t generation,
-                           const char *what,
-                           const char *metadata,
-                           int64_t retention_ms);
+struct world_commit {
+    const char *group;
+    const char *member;
+    const char *instance;
+    int32_t generation;
+    const char *what; /* "topic:partition=offset" with commas between */
+    const char *metadata;
+    int64_t retention_ms; /* -1: the coordinator's */
+};
+size_t world_offset_commit(struct world *world, struct world_commit commit);
 size_t world_offset_delete(struct world *world, const char *group, const char *what);
 size_t world_delete_group(struct world *world, const char *group);
 void world_delete_topic(struct world *world, const char *topic);

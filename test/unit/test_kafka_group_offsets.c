@@ -29,7 +29,7 @@ static int tear_down(void **state)
 
 static size_t commit(const char *what)
 {
-    return world_offset_commit(&world, "g", "", NULL, -1, what, "", -1);
+    return world_offset_commit(&world, (struct world_commit){"g", "", NULL, -1, what, "", -1});
 }
 
 static int16_t error_of(size_t call)
@@ -122,23 +122,26 @@ static void test_metadata_has_a_limit_in_java_s_characters(void **state)
 {
     (void)state;
     world.coordinator.config.offset_metadata_max_bytes = 4;
-    size_t call = world_offset_commit(&world, "g", "", NULL, -1, "t:0=1", "12345", -1);
+    size_t call = world_offset_commit(
+        &world, (struct world_commit){"g", "", NULL, -1, "t:0=1", "12345", -1});
     assert_int_equal(error_of(call), KAFKA_ERROR_OFFSET_METADATA_TOO_LARGE);
     /* Four letters of two bytes each; two characters of four bytes are four chars in Java. */
-    call = world_offset_commit(&world, "g", "", NULL, -1, "t:0=1",
-                               "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f", -1);
+    call = world_offset_commit(
+        &world,
+        (struct world_commit){"g", "", NULL, -1, "t:0=1", "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f", -1});
     assert_int_equal(error_of(call), 0);
-    call = world_offset_commit(&world, "g", "", NULL, -1, "t:0=2",
-                               "\xf0\x9f\x98\x80\xf0\x9f\x98\x81", -1);
+    call = world_offset_commit(
+        &world,
+        (struct world_commit){"g", "", NULL, -1, "t:0=2", "\xf0\x9f\x98\x80\xf0\x9f\x98\x81", -1});
     assert_int_equal(error_of(call), 0);
-    call = world_offset_commit(&world, "g", "", NULL, -1, "t:0=3",
-                               "\xf0\x9f\x98\x80\xf0\x9f\x98\x81x", -1);
+    call = world_offset_commit(
+        &world,
+        (struct world_commit){"g", "", NULL, -1, "t:0=3", "\xf0\x9f\x98\x80\xf0\x9f\x98\x81x", -1});
     assert_int_equal(error_of(call), KAFKA_ERROR_OFFSET_METADATA_TOO_LARGE);
     assert_int_equal(fetch("t"), 2);
 }
 
-/* ---- expiry (KIP-211)
- * -------------------------------------------------------------------------------- */
+/* ---- expiry (KIP-211) ------------------------------------------------------------------------ */
 
 static void test_a_simple_consumer_s_offsets_expire_after_the_commit(void **state)
 {
@@ -159,7 +162,7 @@ static void test_a_group_s_offsets_expire_when_it_was_empty_for_so_long(void **s
 {
     (void)state;
     const char *member = subscribe("t");
-    (void)world_offset_commit(&world, "g", member, NULL, 1, "t:0=3", "", -1);
+    (void)world_offset_commit(&world, (struct world_commit){"g", member, NULL, 1, "t:0=3", "", -1});
     live(member, 1, 2 * RETENTION_MS);
     assert_int_equal(fetch("t"), 3); /* G3: of a live group never */
     (void)world_leave(&world, "g", member, 4);
@@ -181,7 +184,8 @@ static void test_topics_that_nobody_subscribes_to_expire(void **state)
 {
     (void)state;
     const char *member = subscribe("t,u");
-    (void)world_offset_commit(&world, "g", member, NULL, 1, "t:0=3,left:0=4", "", -1);
+    (void)world_offset_commit(
+        &world, (struct world_commit){"g", member, NULL, 1, "t:0=3,left:0=4", "", -1});
     live(member, 1, RETENTION_MS + CHECK_MS);
     assert_int_equal(fetch("t"), 3);
     assert_int_equal(fetch("left"), -1);
@@ -191,7 +195,8 @@ static void test_topics_that_nobody_subscribes_to_expire(void **state)
 static void test_a_commit_may_have_its_own_expiry(void **state)
 {
     (void)state;
-    size_t call = world_offset_commit(&world, "g", "", NULL, -1, "t:0=3", "", (int64_t)HOUR_MS);
+    size_t call = world_offset_commit(
+        &world, (struct world_commit){"g", "", NULL, -1, "t:0=3", "", (int64_t)HOUR_MS});
     assert_int_equal(error_of(call), 0);
     (void)commit("u:0=1");
     world_crash(&world, 0);
@@ -215,14 +220,14 @@ static void test_a_pending_commit_keeps_its_offset(void **state)
     assert_int_equal(fetch("t"), 2);
 }
 
-/* ---- asked for
- * --------------------------------------------------------------------------------------- */
+/* ---- asked for ------------------------------------------------------------------------------- */
 
 static void test_delete_offsets(void **state)
 {
     (void)state;
     const char *member = subscribe("t");
-    (void)world_offset_commit(&world, "g", member, NULL, 1, "t:0=3,left:0=4", "", -1);
+    (void)world_offset_commit(
+        &world, (struct world_commit){"g", member, NULL, 1, "t:0=3,left:0=4", "", -1});
     size_t call = world_offset_delete(&world, "g", "t:0,left:0,left:1");
     const struct world_answer *answer = world_answer(&world, call);
     assert_int_equal(answer->partition_errors[0], KAFKA_ERROR_GROUP_SUBSCRIBED_TO_TOPIC);
@@ -304,8 +309,10 @@ static void test_a_deleted_topic_takes_its_offsets(void **state)
 {
     (void)state;
     const char *member = subscribe("t");
-    (void)world_offset_commit(&world, "g", member, NULL, 1, "t:0=3,u:0=4", "", -1);
-    (void)world_offset_commit(&world, "alone", "", NULL, -1, "t:1=5", "", -1);
+    (void)world_offset_commit(&world,
+                              (struct world_commit){"g", member, NULL, 1, "t:0=3,u:0=4", "", -1});
+    (void)world_offset_commit(&world,
+                              (struct world_commit){"alone", "", NULL, -1, "t:1=5", "", -1});
     world_delete_topic(&world, "t");
     assert_int_equal(fetch("t"), -1);
     assert_int_equal(fetch("u"), 4);
@@ -333,8 +340,7 @@ static void test_a_commit_behind_a_tombstone(void **state)
     group_coordinator_release(&loaded);
 }
 
-/* ---- transactions that other brokers wrote
- * ----------------------------------------------------------- */
+/* ---- transactions that other brokers wrote --------------------------------------------------- */
 
 static void replay(struct group_coordinator *coordinator,
                    size_t i,

@@ -105,8 +105,7 @@ static void remember(const char *group, int32_t generation, const char *member, 
     walk.ghost_count += 1;
 }
 
-/* ---- what came back
- * --------------------------------------------------------------------------------- */
+/* ---- what came back -------------------------------------------------------------------------- */
 
 static void took_join(struct client *client, const struct world_answer *answer)
 {
@@ -177,8 +176,7 @@ static void look_at_answers(void)
     walk.commit_count = kept;
 }
 
-/* ---- G2: what was acknowledged is there
- * ------------------------------------------------------------- */
+/* ---- G2: what was acknowledged is there ------------------------------------------------------ */
 
 /* A later commit may be committed already and its answer lost with a crash, or late. */
 static void check_acknowledged(void)
@@ -195,8 +193,7 @@ static void check_acknowledged(void)
     }
 }
 
-/* ---- what clients do
- * -------------------------------------------------------------------------------- */
+/* ---- what clients do ------------------------------------------------------------------------- */
 
 static void do_join(struct client *client)
 {
@@ -257,8 +254,9 @@ static void do_commit(struct client *client)
     char what[64];
     walk.next_offset += 1;
     (void)snprintf(what, sizeof what, "t:%d=%lld", partition, (long long)walk.next_offset);
-    size_t call = world_offset_commit(&walk.world, client->group, member, instance, generation,
-                                      what, "", -1);
+    size_t call = world_offset_commit(
+        &walk.world,
+        (struct world_commit){client->group, member, instance, generation, what, "", -1});
     const struct world_answer *answer = &walk.world.answers[call];
     assert_true(may || (answer->is_answered && answer->error != 0));
     walk.commits[walk.commit_count].call = call;
@@ -342,8 +340,7 @@ static void client_acts(struct client *client)
     }
 }
 
-/* ---- the log, read anew
- * ------------------------------------------------------------------------------ */
+/* ---- the log, read anew ---------------------------------------------------------------------- */
 
 static void check_same_group(const struct group *live, const struct group *loaded)
 {
@@ -393,8 +390,7 @@ static void check_replay(void)
     group_coordinator_release(&loaded);
 }
 
-/* ---- the walk
- * ---------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 static void begin(uint64_t seed)
 {

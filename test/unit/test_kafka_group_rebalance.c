@@ -69,8 +69,7 @@ static const char *one_stable(void)
     return answer(call)->member_id;
 }
 
-/* ---- KIP-134: the initial delay
- * ------------------------------------------------------------------ */
+/* ---- KIP-134: the initial delay -------------------------------------------------------------- */
 
 static void test_the_initial_delay_waits_for_more(void **state)
 {
@@ -108,8 +107,7 @@ static void test_the_initial_delay_ends_with_the_rebalance_timeout(void **state)
     assert_int_equal(answer(first)->member_count, 7);
 }
 
-/* ---- KIP-394
- * -------------------------------------------------------------------------------------- */
+/* ---- KIP-394 --------------------------------------------------------------------------------- */
 
 static void test_an_id_is_given_out_first(void **state)
 {
@@ -146,8 +144,7 @@ static void test_a_given_id_holds_up_a_rebalance_until_its_session_ends(void **s
     assert_int_equal(answer(rejoined)->generation, 2);
 }
 
-/* ---- who does not come back
- * ----------------------------------------------------------------------- */
+/* ---- who does not come back ------------------------------------------------------------------ */
 
 static void test_a_silent_member_is_out(void **state)
 {
@@ -216,8 +213,7 @@ static void test_a_new_member_waits_five_minutes_at_most(void **state)
     assert_int_equal(answer(second)->error, KAFKA_ERROR_UNKNOWN_MEMBER_ID);
 }
 
-/* ---- the assignment
- * -------------------------------------------------------------------------------- */
+/* ---- the assignment -------------------------------------------------------------------------- */
 
 static void test_the_assignment_is_in_the_log_before_it_is_told(void **state)
 {
@@ -284,8 +280,7 @@ static void test_a_member_that_joins_while_the_assignment_is_stored(void **state
     assert_int_equal(answer(second)->generation, 2);
 }
 
-/* ---- protocols
- * -------------------------------------------------------------------------------------- */
+/* ---- protocols ------------------------------------------------------------------------------- */
 
 static void test_the_protocol_with_the_most_votes(void **state)
 {
@@ -332,8 +327,7 @@ static void test_an_overfull_group_is_rebalanced_when_loaded(void **state)
                      KAFKA_ERROR_GROUP_MAX_SIZE_REACHED);
 }
 
-/* ---- KIP-345: static members
- * ------------------------------------------------------------------------ */
+/* ---- KIP-345: static members ----------------------------------------------------------------- */
 
 /* Leader "one" and "two", static both, in a stable group of generation 1. */
 static void two_static(char *one, char *two)
@@ -507,8 +501,7 @@ static void test_an_administrator_removes_static_members(void **state)
     assert_string_equal(world_state(&world, "g"), "Empty");
 }
 
-/* ---- old forms
- * ---------------------------------------------------------------------------------------- */
+/* ---- old forms ------------------------------------------------------------------------------- */
 
 static void test_leave_of_old_versions(void **state)
 {
@@ -525,7 +518,10 @@ static void test_a_group_lives_on_after_a_crash(void **state)
     (void)state;
     const char *member = one_stable();
     assert_int_equal(
-        answer(world_offset_commit(&world, "g", member, NULL, 1, "t:0=42", "note", -1))->error, 0);
+        answer(world_offset_commit(
+                   &world, (struct world_commit){"g", member, NULL, 1, "t:0=42", "note", -1}))
+            ->error,
+        0);
     world_crash(&world, 0);
     assert_string_equal(world_state(&world, "g"), "Stable");
     assert_int_equal(world_fetch(&world, "g", "t", 0, true), 42);

@@ -45,7 +45,8 @@ static void bring_to(enum group_state state)
         (void)world_leave(&world, "g", leader, 4);
         generation += 1;
         if (state == GROUP_DEAD) {
-            (void)world_offset_commit(&world, "g", "", NULL, -1, "t:0=1", "", -1);
+            (void)world_offset_commit(&world,
+                                      (struct world_commit){"g", "", NULL, -1, "t:0=1", "", -1});
             world.commits_at_once = false;
             (void)world_delete_group(&world, "g");
         }
@@ -141,9 +142,11 @@ static int16_t ask(enum request request, enum who who)
     case COMMIT_OLD:
     case COMMIT_SIMPLE:
         return outcome(world_offset_commit(
-            &world, "g", member, instance,
-            request == COMMIT_SIMPLE ? -1 : generation - (request == COMMIT_OLD ? 1 : 0), "t:0=5",
-            "", -1));
+            &world, (struct world_commit){"g", member, instance,
+                                          request == COMMIT_SIMPLE
+                                              ? -1
+                                              : generation - (request == COMMIT_OLD ? 1 : 0),
+                                          "t:0=5", "", -1}));
     case DELETE_OFFSET:
         return outcome(world_offset_delete(&world, "g", "t:0"));
     case DELETE_GROUP:
@@ -273,7 +276,8 @@ static void test_unload_answers_everybody(void **state)
             call = join(leader, NULL);
         } else if (at == GROUP_STABLE) {
             world.commits_at_once = false;
-            call = world_offset_commit(&world, "g", leader, NULL, generation, "t:0=5", "", -1);
+            call = world_offset_commit(
+                &world, (struct world_commit){"g", leader, NULL, generation, "t:0=5", "", -1});
         }
         world_unload(&world);
         if (call != 0) {

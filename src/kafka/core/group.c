@@ -109,8 +109,7 @@ void group_coordinator_release(struct group_coordinator *coordinator)
     arena_release(&coordinator->scratch);
 }
 
-/* ---- groups
- * ---------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 struct group *group_find(const struct group_coordinator *coordinator, struct slice id)
 {
@@ -205,8 +204,7 @@ void group_set_state(struct group_coordinator *coordinator,
     group_load_state(coordinator, group, state, coordinator->wall_ms);
 }
 
-/* ---- the step
- * ------------------------------------------------------------------------------------ */
+/* ---- the step -------------------------------------------------------------------------------- */
 
 static void tick(struct group_coordinator *coordinator)
 {

@@ -34,8 +34,9 @@
 #define GROUP_COUNT_MAX 1000000  /* groups of one partition: COORDINATOR_NOT_AVAILABLE above */
 #define GROUP_PENDING_MAX 100000 /* ids given out and not used, of one group */
 #define GROUP_PROTOCOLS_MAX 256  /* of one member: INCONSISTENT_GROUP_PROTOCOL above */
-#define GROUP_METADATA_MAX (64u << 20) /* bytes of all members' metadata: GROUP_MAX_SIZE_REACHED \
-                                        */
+#define GROUP_METADATA_MAX                                                \
+    (64u << 20) /* bytes of all members' metadata: GROUP_MAX_SIZE_REACHED \
+                 */
 
 struct group_config {
     int32_t min_session_timeout_ms;
@@ -108,8 +109,7 @@ void group_coordinator_init(struct group_coordinator *coordinator,
                             const struct group_config *config);
 void group_coordinator_release(struct group_coordinator *coordinator);
 
-/* ---- loading -----------------------------------------------------------------------------------
- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 struct group_replay {
     struct group_record record;
@@ -128,8 +128,7 @@ void group_coordinator_replay_marker(struct group_coordinator *coordinator,
                                      int64_t producer_id,
                                      bool is_commit);
 
-/* ---- running -----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 void group_coordinator_step(struct group_coordinator *coordinator,
                             const struct group_event *event,
@@ -145,8 +144,7 @@ void group_coordinator_check(const struct group_coordinator *coordinator);
  * is under way. */
 uint64_t group_coordinator_digest(const struct group_coordinator *coordinator);
 
-/* ---- reading: no events, nothing changes
- * --------------------------------------------------------- */
+/* ---- reading: no events, nothing changes ----------------------------------------------------- */
 
 /* The answer for one group of DescribeGroups: an unknown group is Dead. Slices borrow from the
  * coordinator until its next step. */

@@ -110,8 +110,7 @@ static struct group_append *end_cleanup(struct cleanup *cleanup)
     return append;
 }
 
-/* ---- asked for
- * ------------------------------------------------------------------------------------ */
+/* ---- asked for ------------------------------------------------------------------------------- */
 
 static void answer_deletion(struct group_coordinator *coordinator,
                             void *call,
@@ -237,8 +236,7 @@ void group_step_delete_group(struct group_coordinator *coordinator, const struct
     append->call = event->call;
 }
 
-/* ---- with their topic
- * ------------------------------------------------------------------------------ */
+/* ---- with their topic ------------------------------------------------------------------------ */
 
 void group_step_topic_deleted(struct group_coordinator *coordinator,
                               const struct group_event *event)
@@ -265,8 +263,7 @@ void group_step_topic_deleted(struct group_coordinator *coordinator,
     }
 }
 
-/* ---- in time
- * --------------------------------------------------------------------------------------- */
+/* ---- in time --------------------------------------------------------------------------------- */
 
 static bool has_expired(const struct group_coordinator *coordinator,
                         const struct group *group,
@@ -331,8 +328,7 @@ bool group_expire_some(struct group_coordinator *coordinator)
     return true;
 }
 
-/* ---- the log has the tombstones
- * --------------------------------------------------------------------- */
+/* ---- the log has the tombstones -------------------------------------------------------------- */
 
 /* It refused them: everything is as it was. */
 static void revive(struct group_coordinator *coordinator,

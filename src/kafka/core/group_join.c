@@ -14,8 +14,7 @@
 
 #define NO_MEMBER SLICE_LIT("")
 
-/* ---- answers
- * --------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 void group_answer_join_error(struct group_coordinator *coordinator,
                              void *call,
@@ -87,8 +86,7 @@ void group_end_join_wait(struct group_coordinator *coordinator,
     }
 }
 
-/* ---- what a request says
- * ----------------------------------------------------------------------------- */
+/* ---- what a request says --------------------------------------------------------------------- */
 
 struct joining {
     struct group_coordinator *coordinator;
@@ -129,8 +127,7 @@ static bool take_protocols(struct joining *joining)
     return true;
 }
 
-/* ---- the phases of a join
- * ------------------------------------------------------------------------- */
+/* ---- the phases of a join -------------------------------------------------------------------- */
 
 static void add_and_rebalance(const struct joining *joining,
                               struct slice member_id,
@@ -218,8 +215,7 @@ static struct slice new_member_id(const struct joining *joining)
     return slice_of(text, len);
 }
 
-/* ---- a static member in its own former place
- * -------------------------------------------------------- */
+/* ---- a static member in its own former place ------------------------------------------------- */
 
 /* The member has its new id already, and waits: when the log knows it, it is answered. */
 static void store_static_member(const struct joining *joining,
@@ -329,8 +325,7 @@ void group_static_stored(struct group_coordinator *coordinator,
     }
 }
 
-/* ---- who comes
- * ------------------------------------------------------------------------------------ */
+/* ---- who comes ------------------------------------------------------------------------------- */
 
 static void join_without_id(struct joining *joining)
 {

@@ -25,8 +25,7 @@ struct producer_offsets {
     struct list offsets; /* struct txn_offset, in the order of the log */
 };
 
-/* ---- offsets
- * ----------------------------------------------------------------------------------------- */
+/* ---- offsets --------------------------------------------------------------------------------- */
 
 static int apply_offset(struct group_coordinator *coordinator,
                         const struct group_key *key,
@@ -173,8 +172,7 @@ void group_producers_release(struct group_coordinator *coordinator)
     u64_map_release(&coordinator->producers);
 }
 
-/* ---- groups
- * ------------------------------------------------------------------------------------------ */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 /* Another record is coming, or a tombstone came. */
 static void forget_loaded(struct group_coordinator *coordinator, struct group *group)
@@ -305,8 +303,7 @@ int group_coordinator_replay(struct group_coordinator *coordinator,
     return ERR_UNSUPPORTED;
 }
 
-/* ---- from here on it serves
- * --------------------------------------------------------------------------- */
+/* ---- from here on it serves ------------------------------------------------------------------ */
 
 static void start_group(struct group_coordinator *coordinator, struct group *group)
 {
@@ -340,8 +337,7 @@ void group_step_loaded(struct group_coordinator *coordinator)
     coordinator->next_expiry_ms = coordinator->now_ms;
 }
 
-/* ---- the partition has moved away
- * ---------------------------------------------------------------------- */
+/* ---- the partition has moved away ------------------------------------------------------------ */
 
 /* Whoever waits looks for the new coordinator. */
 void group_step_unload(struct group_coordinator *coordinator)

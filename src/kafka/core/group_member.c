@@ -52,8 +52,7 @@ struct group_member *group_static_member(const struct group *group, struct slice
     return bytes_map_get(&group->static_members, instance_id);
 }
 
-/* ---- protocols
- * ----------------------------------------------------------------------------------- */
+/* ---- protocols ------------------------------------------------------------------------------- */
 
 static struct group_protocol_count *count_of(const struct group *group, struct slice name)
 {
@@ -223,8 +222,7 @@ struct slice group_select_protocol(const struct group *group)
     return selected;
 }
 
-/* ---- members
- * ------------------------------------------------------------------------------------- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 struct group_member *group_member_add(struct group_coordinator *coordinator,
                                       struct group *group,
@@ -323,8 +321,7 @@ void group_set_pending_sync(struct group_member *member, bool pending)
     }
 }
 
-/* ---- ids that were given out
- * ------------------------------------------------------------------------ */
+/* ---- ids that were given out ----------------------------------------------------------------- */
 
 bool group_is_pending(const struct group *group, struct slice id)
 {
@@ -358,8 +355,7 @@ bool group_pending_remove(struct group_coordinator *coordinator,
     return true;
 }
 
-/* ---- what all of them do
- * ---------------------------------------------------------------------------- */
+/* ---- what all of them do --------------------------------------------------------------------- */
 
 int32_t group_rebalance_timeout_ms(const struct group *group)
 {

@@ -14,8 +14,7 @@
 #define NO_RETENTION ((int64_t)-1)
 #define NO_COMMIT_TIME ((int64_t)-1)
 
-/* ---- the table
- * ----------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct slice group_offset_topic(const struct group_offset *offset)
 {
@@ -139,8 +138,7 @@ void group_offsets_free_all(struct group_coordinator *coordinator, struct group 
     bytes_map_release(&group->offsets_by_key);
 }
 
-/* ---- the answer
- * ------------------------------------------------------------------------------------ */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 /* The request's topics and partitions with `error` each, into the arena. */
 static void fill_answer(struct arena *arena,
@@ -176,8 +174,7 @@ static void refuse(struct group_coordinator *coordinator,
     effect->of.reply.response.offset_commit = response;
 }
 
-/* ---- the records
- * ------------------------------------------------------------------------------------ */
+/* ---- the records ----------------------------------------------------------------------------- */
 
 struct offset_record {
     struct slice group;
@@ -274,8 +271,7 @@ static void store(struct group_coordinator *coordinator,
     list_append(&coordinator->outbox->finished, &append->link);
 }
 
-/* ---- the step
- * -------------------------------------------------------------------------------------- */
+/* ---- the step -------------------------------------------------------------------------------- */
 
 static int16_t validate(const struct group *group,
                         const struct kafka_offset_commit_request *request)

@@ -152,15 +152,13 @@ struct group_append {
     bool can_skip_assignment;
 };
 
-/* ---- owned texts (group_member.c): null stays null, an empty one costs nothing
- * -------------------- */
+/* ---- owned texts (group_member.c): null stays null, an empty one costs nothing --------------- */
 
 struct slice group_text_copy(struct slice text);
 void group_text_free(struct slice *text); /* becomes null */
 struct slice group_text_in(struct arena *arena, struct slice text);
 
-/* ---- group.c
- * ------------------------------------------------------------------------------------- */
+/* ---- group.c --------------------------------------------------------------------------------- */
 
 struct group *group_find(const struct group_coordinator *coordinator, struct slice id);
 /* NULL at GROUP_COUNT_MAX. */
@@ -176,8 +174,7 @@ void group_load_state(struct group_coordinator *coordinator,
                       int64_t state_ms);
 void group_check(const struct group_coordinator *coordinator, const struct group *group);
 
-/* ---- group_outbox.c
- * -------------------------------------------------------------------------------- */
+/* ---- group_outbox.c -------------------------------------------------------------------------- */
 
 struct slice group_keep(struct group_coordinator *coordinator, struct slice text);
 void group_note(struct group_coordinator *coordinator,
@@ -205,8 +202,7 @@ NODISCARD int group_append_record(struct group_coordinator *coordinator,
 void group_append_send(struct group_coordinator *coordinator, struct group_append *append);
 void group_append_free(struct group_append *append);
 
-/* ---- group_member.c
- * -------------------------------------------------------------------------------- */
+/* ---- group_member.c -------------------------------------------------------------------------- */
 
 struct group_member *group_member_find(const struct group *group, struct slice id);
 struct group_member *group_static_member(const struct group *group, struct slice instance_id);
@@ -264,8 +260,7 @@ bool group_is_subscribed(const struct group *group, struct slice topic);
 bool group_is_consumer_group(const struct group *group);
 int32_t group_rebalance_timeout_ms(const struct group *group);
 
-/* ---- group_rebalance.c
- * ------------------------------------------------------------------------------- */
+/* ---- group_rebalance.c ----------------------------------------------------------------------- */
 
 /* 0, FENCED_INSTANCE_ID or UNKNOWN_MEMBER_ID. */
 int16_t group_validate_member(const struct group *group,
@@ -283,8 +278,7 @@ void group_propagate_assignment(struct group_coordinator *coordinator,
 void group_received_sync(struct group_coordinator *coordinator, struct group_member *member);
 void group_timer_fired(struct group_coordinator *coordinator, struct deadline *deadline);
 
-/* ---- answers to waiting requests (group_join.c, group_sync.c)
- * ------------------------------------- */
+/* ---- answers to waiting requests (group_join.c, group_sync.c) -------------------------------- */
 
 /* An error's JoinGroup answer: no generation, no members. */
 void group_answer_join_error(struct group_coordinator *coordinator,
@@ -322,8 +316,7 @@ NODISCARD int group_append_metadata(struct group_coordinator *coordinator,
                                     struct group_append *append,
                                     const struct group_assignments *assignments);
 
-/* ---- steps
- * ------------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 void group_step_join(struct group_coordinator *coordinator, const struct group_event *event);
 void group_step_sync(struct group_coordinator *coordinator, const struct group_event *event);
@@ -357,8 +350,7 @@ void group_tombstones_stored(struct group_coordinator *coordinator,
                              struct group_append *append,
                              int16_t error);
 
-/* ---- group_offsets.c: the table of one group
- * ----------------------------------------------------- */
+/* ---- group_offsets.c: the table of one group ------------------------------------------------- */
 
 struct group_offset *group_offset_find(const struct group *group,
                                        struct slice topic,
@@ -378,8 +370,7 @@ void group_offsets_free_all(struct group_coordinator *coordinator, struct group 
 struct slice group_offset_topic(const struct group_offset *offset);
 int32_t group_offset_partition(const struct group_offset *offset);
 
-/* ---- group_load.c
- * -------------------------------------------------------------------------------- */
+/* ---- group_load.c ---------------------------------------------------------------------------- */
 
 void group_producers_release(struct group_coordinator *coordinator);
 

@@ -30,8 +30,7 @@ int16_t group_validate_member(const struct group *group,
                                                        : KAFKA_ERROR_NONE;
 }
 
-/* ---- heartbeats
- * ------------------------------------------------------------------------------------ */
+/* ---- heartbeats ------------------------------------------------------------------------------ */
 
 static void watch(struct group_coordinator *coordinator,
                   struct group_member *member,
@@ -73,8 +72,7 @@ static void heartbeat_expired(struct group_coordinator *coordinator, struct grou
     group_member_lost(coordinator, member);
 }
 
-/* ---- prepare
- * --------------------------------------------------------------------------------------- */
+/* ---- prepare --------------------------------------------------------------------------------- */
 
 bool group_can_rebalance(const struct group *group)
 {
@@ -132,8 +130,7 @@ void group_maybe_prepare_rebalance(struct group_coordinator *coordinator, struct
     }
 }
 
-/* ---- complete
- * -------------------------------------------------------------------------------------- */
+/* ---- complete -------------------------------------------------------------------------------- */
 
 static void remove_who_did_not_join(struct group_coordinator *coordinator, struct group *group)
 {
@@ -254,8 +251,7 @@ static void join_timer_fired(struct group_coordinator *coordinator, struct group
     complete_join(coordinator, group);
 }
 
-/* ---- sync
- * ------------------------------------------------------------------------------------------ */
+/* ---- sync ------------------------------------------------------------------------------------ */
 
 void group_propagate_assignment(struct group_coordinator *coordinator,
                                 struct group *group,

@@ -45,8 +45,7 @@ bool group_end_sync_wait(struct group_coordinator *coordinator,
     return true;
 }
 
-/* ---- the group's record
- * ------------------------------------------------------------------------------ */
+/* ---- the group's record ---------------------------------------------------------------------- */
 
 struct metadata_record {
     struct group *group;
@@ -115,8 +114,7 @@ int group_append_metadata(struct group_coordinator *coordinator,
     return group_append_record(coordinator, append, encode_key, encode_value, &record);
 }
 
-/* ---- SyncGroup
- * ----------------------------------------------------------------------------------- */
+/* ---- SyncGroup ------------------------------------------------------------------------------- */
 
 static int16_t validate_sync(const struct group *group,
                              const struct kafka_sync_group_request *request)
@@ -250,8 +248,7 @@ void group_assignment_stored(struct group_coordinator *coordinator,
     group_propagate_assignment(coordinator, group, KAFKA_ERROR_NONE);
 }
 
-/* ---- Heartbeat
- * ----------------------------------------------------------------------------------- */
+/* ---- Heartbeat ------------------------------------------------------------------------------- */
 
 void group_step_heartbeat(struct group_coordinator *coordinator, const struct group_event *event)
 {

@@ -29,8 +29,7 @@
 #define BATCH_KEEP ((size_t)64 << 10)
 #define OUTBOXES_KEPT GROUP_OUTBOXES_MAX
 
-/* ---- steps -------------------------------------------------------------------------------------
- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static uint64_t now_ms(const struct group_host *host)
 {
@@ -243,8 +242,7 @@ void group_shard_step(struct group_shard *shard, struct group_event *event)
     }
 }
 
-/* ---- appends that become durable, late, or neither
- * -------------------------------------------------- */
+/* ---- appends that become durable, late, or neither ------------------------------------------- */
 
 static struct shard_append *first_append(const struct group_shard *shard)
 {
@@ -340,8 +338,7 @@ static void partition_woken(struct partition_waiter *waiter, struct partition *p
     }
 }
 
-/* ---- shards
- * ---------------------------------------------------------------------------------------- */
+/* ---- shards ---------------------------------------------------------------------------------- */
 
 static void config_of(const struct broker_config *from, struct group_config *config)
 {
@@ -434,8 +431,7 @@ void group_host_resign(struct group_host *host, struct partition *partition)
     }
 }
 
-/* ---- the host
- * -------------------------------------------------------------------------------------- */
+/* ---- the host -------------------------------------------------------------------------------- */
 
 struct group_host *group_host_create(struct broker *broker)
 {
@@ -564,8 +560,7 @@ void group_host_topic_deleted(struct group_host *host, struct slice topic)
     mem_free(shards, max * sizeof shards[0]);
 }
 
-/* ---- for handlers
- * ------------------------------------------------------------------------------------ */
+/* ---- for handlers ---------------------------------------------------------------------------- */
 
 int32_t group_host_partition(const struct group_host *host, struct slice group_id)
 {

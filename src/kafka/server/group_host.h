@@ -46,8 +46,7 @@ void group_host_stop(struct group_host *host);
 void group_host_detach(struct group_host *host);
 void group_host_release(struct group_host *host);
 
-/* ---- for handlers
- * -------------------------------------------------------------------------------- */
+/* ---- for handlers ---------------------------------------------------------------------------- */
 
 /* Which partition of __consumer_offsets a group belongs to. */
 int32_t group_host_partition(const struct group_host *host, struct slice group_id);

@@ -24,8 +24,7 @@
 
 static void load_next(struct group_shard *shard);
 
-/* ---- replay ------------------------------------------------------------------------------------
- */
+/* ---- replay ---------------------------------------------------------------------------------- */
 
 static void say_bad(struct group_shard *shard, int64_t offset, int err)
 {
@@ -113,8 +112,7 @@ static bool replay_slice(struct group_shard *shard)
     return any;
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void serve(struct group_shard *shard)
 {
@@ -147,8 +145,7 @@ void shard_load_release(struct group_shard *shard)
     buffer_release(&shard->unpacked);
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void read_work(struct runtime_job *job)
 {

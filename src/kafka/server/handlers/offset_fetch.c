@@ -81,8 +81,7 @@ static struct group_offset_view no_offset(int16_t error)
     };
 }
 
-/* ---- all offsets: gathered, then sorted by topic
- * --------------------------------------------------- */
+/* ---- all offsets: gathered, then sorted by topic --------------------------------------------- */
 
 struct gathered {
     struct slice topic;
@@ -169,8 +168,7 @@ static void fetch_all(const struct group_coordinator *coordinator,
     }
 }
 
-/* ---- one group
- * ------------------------------------------------------------------------------------- */
+/* ---- one group ------------------------------------------------------------------------------- */
 
 /* Versions 8 and later have the fields of the older ones in structs of their own. */
 struct asked_topic {
@@ -179,48 +177,47 @@ struct asked_topic {
     int32_t count;
 };
 
+struct asked {
+    struct slice group_id;
+    const struct asked_topic *topics;
+    int32_t count; /* -1: all topics */
+    bool require_stable;
+    bool lists_errors; /* the group's error stands at every partition */
+};
+
+/* Without a coordinator: the error for all. */
 static void fetch_topics(const struct group_coordinator *coordinator,
-                         struct slice group_id,
-                         const struct asked_topic *asked,
-                         int32_t count,
-                         bool require_stable,
+                         const struct asked *asked,
                          struct fetched *fetched)
 {
-    for (int32_t i = 0; i < count; i++) {
-        answer_topic *topic = add_topic(fetched, asked[i].name);
-        for (int32_t k = 0; k < asked[i].count; k++) {
+    for (int32_t i = 0; i < asked->count; i++) {
+        const struct asked_topic *from = &asked->topics[i];
+        answer_topic *topic = add_topic(fetched, from->name);
+        for (int32_t k = 0; k < from->count; k++) {
             struct group_offset_view view = no_offset(fetched->error);
             if (coordinator != NULL) {
-                view = group_coordinator_offset(coordinator, group_id, asked[i].name,
-                                                asked[i].partitions[k], require_stable);
+                view = group_coordinator_offset(coordinator, asked->group_id, from->name,
+                                                from->partitions[k], asked->require_stable);
             }
-            add_partition(fetched, topic, asked[i].partitions[k], &view);
+            add_partition(fetched, topic, from->partitions[k], &view);
         }
     }
 }
 
-/* asked_count -1: all topics. With an error, only `lists_errors` fills the partitions. */
-static void fetch_group(struct broker *broker,
-                        struct slice group_id,
-                        const struct asked_topic *asked,
-                        int32_t asked_count,
-                        bool require_stable,
-                        bool lists_errors,
-                        struct fetched *fetched)
+static void fetch_group(struct broker *broker, const struct asked *asked, struct fetched *fetched)
 {
-    struct group_shard *shard = group_host_route(broker->groups, group_id, true, &fetched->error);
-    if (shard == NULL) {
-        fetch_topics(NULL, group_id, asked, lists_errors ? asked_count : 0, false, fetched);
-    } else if (asked_count < 0) {
-        fetch_all(group_shard_coordinator(shard), group_id, require_stable, fetched);
-    } else {
-        fetch_topics(group_shard_coordinator(shard), group_id, asked, asked_count, require_stable,
-                     fetched);
+    struct group_shard *shard = group_host_route(broker->groups, asked->group_id, true,
+                                                 &fetched->error);
+    if (shard != NULL && asked->count < 0) {
+        fetch_all(group_shard_coordinator(shard), asked->group_id, asked->require_stable, fetched);
+    } else if (shard != NULL) {
+        fetch_topics(group_shard_coordinator(shard), asked, fetched);
+    } else if (asked->lists_errors) {
+        fetch_topics(NULL, asked, fetched);
     }
 }
 
-/* ---- the two forms
- * ----------------------------------------------------------------------------------- */
+/* ---- the two forms --------------------------------------------------------------------------- */
 
 static void answer_batched(struct broker *broker,
                            struct request *request,
@@ -232,15 +229,21 @@ static void answer_batched(struct broker *broker,
                                    MAX(body->groups_count, 1));
     for (int32_t i = 0; i < body->groups_count; i++) {
         const struct kafka_offset_fetch_request_group *from = &body->groups[i];
-        struct asked_topic *asked = ARENA_ARRAY(&request->arena, struct asked_topic,
-                                                MAX(from->topics_count, 1));
+        struct asked_topic *topics = ARENA_ARRAY(&request->arena, struct asked_topic,
+                                                 MAX(from->topics_count, 1));
         for (int32_t k = 0; k < from->topics_count; k++) {
-            asked[k] = (struct asked_topic){from->topics[k].name, from->topics[k].partition_indexes,
-                                            from->topics[k].partition_indexes_count};
+            topics[k] = (struct asked_topic){from->topics[k].name,
+                                             from->topics[k].partition_indexes,
+                                             from->topics[k].partition_indexes_count};
         }
         struct fetched fetched = {.arena = &request->arena};
-        fetch_group(broker, from->group_id, asked, from->topics_count, body->require_stable, false,
-                    &fetched);
+        const struct asked asked = {
+            .group_id = from->group_id,
+            .topics = topics,
+            .count = from->topics_count,
+            .require_stable = body->require_stable,
+        };
+        fetch_group(broker, &asked, &fetched);
         response->groups[i].group_id = from->group_id;
         response->groups[i].error_code = fetched.error;
         response->groups[i].topics = fetched.topics;
@@ -279,22 +282,28 @@ static void answer_single(struct broker *broker,
                           struct kafka_offset_fetch_response *response)
 {
     const struct kafka_offset_fetch_request *body = request->body;
-    struct asked_topic *asked = ARENA_ARRAY(&request->arena, struct asked_topic,
-                                            MAX(body->topics_count, 1));
+    struct asked_topic *topics = ARENA_ARRAY(&request->arena, struct asked_topic,
+                                             MAX(body->topics_count, 1));
     for (int32_t k = 0; k < body->topics_count; k++) {
-        asked[k] = (struct asked_topic){body->topics[k].name, body->topics[k].partition_indexes,
-                                        body->topics[k].partition_indexes_count};
+        topics[k] = (struct asked_topic){body->topics[k].name, body->topics[k].partition_indexes,
+                                         body->topics[k].partition_indexes_count};
     }
+    const struct asked asked = {
+        .group_id = body->group_id,
+        .topics = topics,
+        .count = body->topics_count,
+        .require_stable = body->require_stable,
+        .lists_errors = request->api_version < FIRST_TOP_ERROR_VERSION,
+    };
     struct fetched fetched = {.arena = &request->arena};
     if (request->api_version == 0) {
         fetched.error = KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-        fetch_topics(NULL, body->group_id, asked, body->topics_count, false, &fetched);
+        fetch_topics(NULL, &asked, &fetched);
     } else {
-        fetch_group(broker, body->group_id, asked, body->topics_count, body->require_stable,
-                    request->api_version < FIRST_TOP_ERROR_VERSION, &fetched);
-        if (request->api_version >= FIRST_TOP_ERROR_VERSION) {
-            response->error_code = fetched.error;
-        }
+        fetch_group(broker, &asked, &fetched);
+    }
+    if (request->api_version >= FIRST_TOP_ERROR_VERSION) {
+        response->error_code = fetched.error;
     }
     to_old_form(request, &fetched, response);
 }
