@@ -17,6 +17,7 @@
 #include "cli/server_process.h"
 #include "cli/tool.h"
 #include "cli/zookeeper_server.h"
+#include "kafka/admin/kafka_admin_server.h"
 #include "kafka/server/broker.h"
 #include "kafka/server/connection.h"
 #include "runtime/log.h"
@@ -29,6 +30,7 @@
 struct start {
     struct zookeeper_companion companion;
     struct broker *broker;
+    struct kafka_admin *admin; /* samsa.metrics.port; NULL: none */
     struct broker_config config;
     const struct zk_config *zk_config;
     uint16_t zk_port;
@@ -125,7 +127,11 @@ static void begin(struct zookeeper_companion *companion,
     start->broker->on_stopped = on_stopped;
     start->broker->on_failed = on_failed;
     start->broker->ctx = start;
-    if (broker_start(start->broker, &message) != 0) {
+    int error = kafka_admin_start(start->broker, &start->admin, &message);
+    if (error == 0) {
+        error = broker_start(start->broker, &message);
+    }
+    if (error != 0) {
         LOG("server", LOG_ERROR, "%s", message.text);
         on_failed(start, message.text);
     }
@@ -149,6 +155,7 @@ static void detach(struct zookeeper_companion *companion)
 {
     struct start *start = of(companion);
     if (start->is_begun) {
+        kafka_admin_stop(start->admin);
         broker_detach(start->broker);
     }
 }

@@ -31,7 +31,7 @@ struct topic_config {
     int8_t message_format_magic; /* of message.format.version: 0-2; 3.0 and later: 2 */
     int64_t message_timestamp_before_max_ms;
     int64_t message_timestamp_after_max_ms;
-    int64_t message_timestamp_difference_max_ms; /* stands in for the two where they are unset */
+    int64_t message_timestamp_difference_max_ms; /* for the two that are not set */
     bool log_append_time; /* message.timestamp.type */
     double min_cleanable_dirty_ratio;
     int64_t min_compaction_lag_ms;

@@ -37,29 +37,18 @@ struct creation {
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
 
+static int16_t collision(struct slice name, struct slice other, struct errmsg *message)
+{
+    errmsg_set(message, 0, "Topic '%.*s' collides with existing topics: %.*s", LOG_SLICE(name),
+               LOG_SLICE(other));
+    return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+}
+
 static int16_t check_name(const struct cluster *cluster, struct slice name, struct errmsg *message)
 {
-    switch (topic_name_check(name)) {
-    case TOPIC_NAME_FINE:
-        break;
-    case TOPIC_NAME_EMPTY:
-        errmsg_set(message, 0, "Topic name is invalid: the empty string is not allowed");
-        return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
-    case TOPIC_NAME_DOTS:
-        errmsg_set(message, 0, "Topic name is invalid: '%.*s' is not allowed", LOG_SLICE(name));
-        return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
-    case TOPIC_NAME_LONG:
-        errmsg_set(message, 0,
-                   "Topic name is invalid: the length of '%.*s' is longer than the max allowed "
-                   "length %d",
-                   (int)MIN(name.len, (size_t)512), (const char *)name.ptr, TOPIC_NAME_MAX);
-        return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
-    case TOPIC_NAME_CHARACTER:
-        errmsg_set(message, 0,
-                   "Topic name is invalid: '%.*s' contains one or more characters other than ASCII "
-                   "alphanumerics, '.', '_' and '-'",
-                   LOG_SLICE(name));
-        return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+    int16_t error = topics_check_name(name, message);
+    if (error != 0) {
+        return error;
     }
     bool may_collide = memchr(name.ptr, '.', name.len) != NULL ||
                        memchr(name.ptr, '_', name.len) != NULL;
@@ -70,9 +59,15 @@ static int16_t check_name(const struct cluster *cluster, struct slice name, stru
             break;
         }
         if (topic_name_collides(name, other->name_slice)) {
-            errmsg_set(message, 0, "Topic '%.*s' collides with existing topics: %s",
-                       LOG_SLICE(name), other->name);
-            return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+            return collision(name, other->name_slice, message);
+        }
+    }
+    LIST_FOR_EACH(link, &cluster->tasks)
+    {
+        /* One that is just being made. */
+        const struct cluster_task *task = CONTAINER_OF(link, struct cluster_task, link);
+        if (may_collide && !slice_is_null(task->topic) && topic_name_collides(name, task->topic)) {
+            return collision(name, task->topic, message);
         }
     }
     return 0;
@@ -161,6 +156,32 @@ static bool has_duplicate(const int32_t *ids, int32_t count)
     return false;
 }
 
+/* "0, 0" */
+static void put_ids(struct buffer *out, const int32_t *ids, int32_t count)
+{
+    for (int32_t i = 0; i < count && buffer_room(out) > 16; i++) {
+        buffer_append_cstr(out, i > 0 ? ", " : "");
+        buffer_append_decimal(out, ids[i]);
+    }
+}
+
+/* The whole assignment as Scala prints it. */
+static void tell_duplicate(const struct cluster_new_topic *topic, struct errmsg *message)
+{
+    struct buffer text;
+    buffer_init(&text, sizeof message->text);
+    for (int32_t i = 0; i < topic->partition_count && buffer_room(&text) > 64; i++) {
+        buffer_append_cstr(&text, i > 0 ? ", " : "");
+        buffer_append_decimal(&text, i);
+        buffer_append_cstr(&text, " -> ArrayBuffer(");
+        put_ids(&text, topic->assignment[i], topic->assignment_counts[i]);
+        buffer_append_u8(&text, ')');
+    }
+    errmsg_set(message, 0, "Duplicate replica assignment found: HashMap(%.*s)",
+               LOG_SLICE(buffer_slice(&text)));
+    buffer_release(&text);
+}
+
 /* A creation's own lists. AdminZkClient.validateTopicCreate. */
 static int16_t take_assignment(struct arena *arena,
                                const struct cluster_new_topic *topic,
@@ -173,8 +194,12 @@ static int16_t take_assignment(struct arena *arena,
             errmsg_set(message, 0, "All partitions should have the same number of replicas");
             return KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
         }
-        if (count < 1 || count > ZK_REPLICAS_MAX || has_duplicate(topic->assignment[i], count)) {
-            errmsg_set(message, 0, "Duplicate replica assignment found: partition %d", i);
+        if (count < 1 || count > ZK_REPLICAS_MAX) {
+            errmsg_set(message, 0, "a partition must have from 1 to %d replicas", ZK_REPLICAS_MAX);
+            return KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
+        }
+        if (has_duplicate(topic->assignment[i], count)) {
+            tell_duplicate(topic, message);
             return KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
         }
         struct slice ids = slice_of(topic->assignment[i], (size_t)count * sizeof(int32_t));
@@ -187,12 +212,21 @@ static int16_t take_assignment(struct arena *arena,
 
 static struct config_entry *copy_configs(struct arena *arena,
                                          const struct config_entry *configs,
-                                         size_t count)
+                                         size_t count,
+                                         size_t *copied)
 {
     struct config_entry *copies = ARENA_ARRAY(arena, struct config_entry, count + 1);
+    *copied = 0;
     for (size_t i = 0; i < count; i++) {
-        copies[i].name = arena_copy(arena, configs[i].name);
-        copies[i].value = arena_copy(arena, configs[i].value);
+        bool is_last = true; /* of equal names */
+        for (size_t j = i + 1; j < count && is_last; j++) {
+            is_last = !slice_equal(configs[i].name, configs[j].name);
+        }
+        if (is_last) {
+            copies[*copied].name = arena_copy(arena, configs[i].name);
+            copies[*copied].value = arena_copy(arena, configs[i].value);
+            *copied += 1;
+        }
     }
     return copies;
 }
@@ -465,8 +499,8 @@ void cluster_create_topic(struct cluster *cluster,
         runtime_random(cluster->broker->runtime, reading->topic.id.bytes,
                        sizeof reading->topic.id.bytes);
     } while (!uuid_make_random(&reading->topic.id));
-    creation->configs = copy_configs(&task->arena, topic->configs, topic->config_count);
-    creation->config_count = topic->config_count;
+    creation->configs = copy_configs(&task->arena, topic->configs, topic->config_count,
+                                     &creation->config_count);
     topics_reading_init(task, reading);
     for (int32_t i = 0; i < count; i++) {
         topics_first_state(cluster, &task->arena, &reading->topic.partitions[i],
@@ -546,10 +580,14 @@ static int16_t take_new_assignment(struct cluster *cluster,
             return KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
         }
         if (has_duplicate(ids, count)) {
+            struct buffer text;
+            buffer_init(&text, 512);
+            put_ids(&text, ids, count);
             errmsg_set(message, 0,
-                       "Duplicate brokers not allowed in replica assignment: %d for partition id "
+                       "Duplicate brokers not allowed in replica assignment: %.*s for partition id "
                        "%d.",
-                       ids[0], number);
+                       LOG_SLICE(buffer_slice(&text)), number);
+            buffer_release(&text);
             return KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
         }
         if (count != factor) {
@@ -626,6 +664,58 @@ static int16_t check_addition(const struct topic *topic,
     return 0;
 }
 
+static void nothing_step(struct cluster_task *task)
+{
+    (void)task;
+}
+
+struct waiting_addition {
+    struct slice name;
+    struct addition addition;
+    bool validate_only;
+    struct cluster_done done;
+};
+
+/* Nobody else changes the topic any more. */
+static void begin_addition(struct cluster_task *task)
+{
+    const struct waiting_addition *waiting = task->state;
+    const struct addition *addition = &waiting->addition;
+    struct cluster *cluster = task->cluster;
+    struct errmsg message = {.text = ""};
+    const struct topic *topic = topics_find(cluster->topics, waiting->name);
+    int16_t error = check_addition(topic, waiting->name, addition->count, &message);
+    if (error != 0) {
+        refuse(task, waiting->done, error, message.text);
+        return;
+    }
+    struct creation *creation = ARENA_NEW(&task->arena, struct creation);
+    struct topic_reading *reading = &creation->reading;
+    *creation = (struct creation){
+        .name = waiting->name, .first_new = topic->partition_count, .done = waiting->done};
+    task->state = creation;
+    reading->topic.id = topic->id;
+    reading->topic.partition_count = addition->count;
+    reading->topic.partitions = ARENA_ARRAY(&task->arena, struct zk_replicas, addition->count);
+    topics_reading_init(task, reading);
+    copy_existing(task, topic);
+    error = addition->assignment == NULL
+                ? assign_new(cluster, task, topic, addition->count - topic->partition_count,
+                             &message)
+                : take_new_assignment(cluster, task, topic, addition, &message);
+    if (error != 0 || waiting->validate_only) {
+        refuse(task, waiting->done, error, error == 0 ? NULL : message.text);
+        return;
+    }
+    for (int32_t i = topic->partition_count; i < addition->count; i++) {
+        topics_first_state(cluster, &task->arena, &reading->topic.partitions[i],
+                           &reading->states[i]);
+        reading->is_fresh[i] = true;
+        reading->versions[i] = 0;
+    }
+    task_run(task, create_step, creation_done);
+}
+
 void cluster_add_partitions(struct cluster *cluster,
                             struct slice name,
                             int32_t count,
@@ -635,42 +725,29 @@ void cluster_add_partitions(struct cluster *cluster,
                             bool validate_only,
                             struct cluster_done done)
 {
-    struct errmsg message = {.text = ""};
-    const struct topic *topic = topics_find(cluster->topics, name);
-    const struct addition addition = {count, assignment, assignment_counts, assignment_count};
-    int16_t error = check_addition(topic, name, count, &message);
-    if (error == 0 && task_has_topic(cluster, name)) {
-        errmsg_set(&message, 0, "The topic '%.*s' is being changed by another request.",
-                   LOG_SLICE(name));
-        error = KAFKA_ERROR_REASSIGNMENT_IN_PROGRESS;
-    }
-    if (error != 0) {
-        refuse(NULL, done, error, message.text);
-        return;
-    }
     struct cluster_task *task = task_create(cluster);
-    struct creation *creation = ARENA_NEW(&task->arena, struct creation);
-    struct topic_reading *reading = &creation->reading;
-    *creation = (struct creation){
-        .name = arena_copy(&task->arena, name), .first_new = topic->partition_count, .done = done};
-    task->state = creation;
-    reading->topic.id = topic->id;
-    reading->topic.partition_count = count;
-    reading->topic.partitions = ARENA_ARRAY(&task->arena, struct zk_replicas, count);
-    topics_reading_init(task, reading);
-    copy_existing(task, topic);
-    error = assignment == NULL
-                ? assign_new(cluster, task, topic, count - topic->partition_count, &message)
-                : take_new_assignment(cluster, task, topic, &addition, &message);
-    if (error != 0 || validate_only) {
-        refuse(task, done, error, error == 0 ? NULL : message.text);
-        return;
+    struct waiting_addition *waiting = ARENA_NEW(&task->arena, struct waiting_addition);
+    waiting->name = arena_copy(&task->arena, name);
+    waiting->addition.count = count;
+    waiting->validate_only = validate_only;
+    waiting->done = done;
+    if (assignment != NULL) {
+        const int32_t **lists = ARENA_ARRAY(&task->arena, const int32_t *, assignment_count + 1);
+        int32_t *counts = ARENA_ARRAY(&task->arena, int32_t, assignment_count + 1);
+        for (int32_t i = 0; i < assignment_count; i++) {
+            struct slice ids = slice_of(assignment[i],
+                                        (size_t)assignment_counts[i] * sizeof *assignment[i]);
+            int32_t *copy = arena_alloc(&task->arena, ids.len + sizeof *copy);
+            if (ids.len > 0) {
+                memcpy(copy, ids.ptr, ids.len);
+            }
+            lists[i] = copy;
+            counts[i] = assignment_counts[i];
+        }
+        waiting->addition.assignment = lists;
+        waiting->addition.assignment_counts = counts;
+        waiting->addition.assignment_count = assignment_count;
     }
-    for (int32_t i = topic->partition_count; i < count; i++) {
-        topics_first_state(cluster, &task->arena, &reading->topic.partitions[i],
-                           &reading->states[i]);
-        reading->is_fresh[i] = true;
-        reading->versions[i] = 0;
-    }
-    task_run_for_topic(task, name, create_step, creation_done);
+    task->state = waiting;
+    task_run_for_topic(task, name, nothing_step, begin_addition);
 }

@@ -43,6 +43,8 @@ static const char *type_name(enum config_type type)
                                   : "DOUBLE";
 }
 
+static int print_real(double value, char *text, size_t size);
+
 static bool parse_real(struct slice value, double *real)
 {
     char text[NUMBER_TEXT_MAX];
@@ -78,6 +80,10 @@ static int parse_number(const struct config_key *key,
         return refuse(key, value, message, why);
     }
     bool is_integer = key->type != CONFIG_DOUBLE;
+    char printed[NUMBER_TEXT_MAX];
+    if (!is_integer) {
+        value = slice_of(printed, (size_t)print_real(parsed->real, printed, sizeof printed));
+    }
     if (parsed->real < key->min) {
         snprintf(why, sizeof why, "Value must be at least %.*f",
                  is_integer || key->min >= 0 ? 0 : 2, key->min);
@@ -133,6 +139,75 @@ static int check_words(const struct config_key *key, struct slice value, struct 
         if (error != 0) {
             return error;
         }
+    }
+    return 0;
+}
+
+/* "0.8.0" to "3.9", with a patch number or -IVn: MetadataVersion.fromVersionString. */
+static bool is_version(struct slice value)
+{
+    static const char *const known[] = {
+        "0.8.0", "0.8.1", "0.8.2", "0.9.0", "0.10.0", "0.10.1", "0.10.2", "0.11.0", "1.0", "1.1",
+        "2.0",   "2.1",   "2.2",   "2.3",   "2.4",    "2.5",    "2.6",    "2.7",    "2.8", "3.0",
+        "3.1",   "3.2",   "3.3",   "3.4",   "3.5",    "3.6",    "3.7",    "3.8",    "3.9"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        struct slice name = slice_of_cstr(known[i]);
+        if (slice_starts_with(value, name) &&
+            (value.len == name.len || value.ptr[name.len] == '.' || value.ptr[name.len] == '-')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_replica(struct slice part)
+{
+    struct slice partition;
+    struct slice broker;
+    int64_t number;
+    return text_cut(part, ':', &partition, &broker) && text_parse_i64(partition, &number) == 0 &&
+           number >= 0 && text_parse_i64(broker, &number) == 0 && number >= 0;
+}
+
+/* "*", or "0:1,2:3": ThrottledReplicaListValidator. */
+static bool is_replica_list(struct slice value)
+{
+    struct slice rest = value;
+    while (rest.len > 0) {
+        struct slice part;
+        text_cut(rest, ',', &part, &rest);
+        bool is_star = slice_equal_cstr(value, "*");
+        if (!is_star && !is_replica(text_trim(part))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What ConfigDef's validators of single keys check. */
+static int check_special(const struct config_key *key, struct slice value, struct errmsg *message)
+{
+    char why[256];
+    struct slice name = slice_of_cstr(key->name);
+    struct slice versions[] = {SLICE_LIT("message.format.version"),
+                               SLICE_LIT("log.message.format.version"),
+                               SLICE_LIT("inter.broker.protocol.version")};
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        if (slice_equal(name, versions[i]) && !is_version(value)) {
+            snprintf(why, sizeof why, "Version %.*s is not a valid version",
+                     (int)MIN(value.len, (size_t)64), (const char *)value.ptr);
+            return refuse(key, value, message, why);
+        }
+    }
+    bool is_list = slice_equal_cstr(name, "leader.replication.throttled.replicas") ||
+                   slice_equal_cstr(name, "follower.replication.throttled.replicas");
+    if (is_list && !is_replica_list(value)) {
+        return errmsg_set(
+            message, ERR_INVALID,
+            "Invalid value [%.*s] for configuration %s: %s must be the literal '*' or "
+            "a list of replicas in the following format: "
+            "[partitionId]:[brokerId],[partitionId]:[brokerId],...",
+            (int)MIN(value.len, (size_t)256), (const char *)value.ptr, key->name, key->name);
     }
     return 0;
 }
@@ -251,6 +326,9 @@ int config_key_set(const struct config_key *key,
         return refuse(key, trimmed, message, "the value is too long");
     }
     int error = parse_value(key, trimmed, &parsed, message);
+    if (error == 0) {
+        error = check_special(key, trimmed, message);
+    }
     if (error == 0 && into != NULL) {
         error = store(key, trimmed, &parsed, into, message);
     }

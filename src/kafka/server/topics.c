@@ -144,6 +144,34 @@ struct topic *topics_find_id(const struct topics *topics, const struct codec_uui
     return bytes_map_get(&topics->by_id, slice_of(id->bytes, sizeof id->bytes));
 }
 
+int16_t topics_check_name(struct slice name, struct errmsg *message)
+{
+    switch (topic_name_check(name)) {
+    case TOPIC_NAME_FINE:
+        return 0;
+    case TOPIC_NAME_EMPTY:
+        errmsg_set(message, 0, "Topic name is invalid: the empty string is not allowed");
+        return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+    case TOPIC_NAME_DOTS:
+        errmsg_set(message, 0, "Topic name is invalid: '%.*s' is not allowed",
+                   (int)MIN(name.len, (size_t)512), (const char *)name.ptr);
+        return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+    case TOPIC_NAME_LONG:
+        errmsg_set(message, 0,
+                   "Topic name is invalid: the length of '%.*s' is longer than the max allowed "
+                   "length %d",
+                   (int)MIN(name.len, (size_t)512), (const char *)name.ptr, TOPIC_NAME_MAX);
+        return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+    case TOPIC_NAME_CHARACTER:
+        errmsg_set(message, 0,
+                   "Topic name is invalid: '%.*s' contains one or more characters other than ASCII "
+                   "alphanumerics, '.', '_' and '-'",
+                   (int)MIN(name.len, (size_t)512), (const char *)name.ptr);
+        return KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+    }
+    UNREACHABLE();
+}
+
 struct partition *topics_leader(const struct topics *topics,
                                 struct slice topic,
                                 int32_t partition,

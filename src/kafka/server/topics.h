@@ -14,6 +14,7 @@
 #include "kafka/core/topic_name.h"
 #include "kafka/server/partition.h"
 #include "kafka/server/traffic.h"
+#include "runtime/errmsg.h"
 
 struct broker_endpoint {
     char listener[64]; /* "PLAINTEXT", "EXTERNAL" */
@@ -95,6 +96,9 @@ void topics_remove_broker(struct topics *topics, int32_t id);
 struct topic *topics_find(const struct topics *topics, struct slice name);
 struct topic *topics_find_id(const struct topics *topics, const struct codec_uuid *id);
 struct broker_info *topics_broker(const struct topics *topics, int32_t id);
+
+/* 0, or INVALID_TOPIC_EXCEPTION with Apache's sentence. */
+int16_t topics_check_name(struct slice name, struct errmsg *message);
 
 /* The endpoint of a broker under a listener's name; NULL: it has none. */
 const struct broker_endpoint *broker_info_endpoint(const struct broker_info *info,

@@ -88,9 +88,14 @@ static bool check_form(const struct altering *altering)
                    (int)MIN(key.len, (size_t)128), (const char *)key.ptr);
             return false;
         }
-        if (change->altered != NULL &&
-            (change->altered[i].config_operation < 0 ||
-             change->altered[i].config_operation > KAFKA_ALTER_CONFIG_SUBTRACT)) {
+        bool is_unknown = change->altered != NULL &&
+                          (change->altered[i].config_operation < 0 ||
+                           change->altered[i].config_operation > KAFKA_ALTER_CONFIG_SUBTRACT);
+        if (is_unknown && change->type == KAFKA_CONFIG_RESOURCE_TOPIC) {
+            admin_wait_set(altering->wait, altering->index, KAFKA_ERROR_UNKNOWN_SERVER_ERROR, NULL);
+            return false;
+        }
+        if (is_unknown) {
             refuse(altering, KAFKA_ERROR_INVALID_REQUEST, "Unknown operations type %d",
                    change->altered[i].config_operation);
             return false;
@@ -384,6 +389,10 @@ static void alter(struct admin_wait *wait,
         alter_broker(&altering);
     } else if (change->type == KAFKA_CONFIG_RESOURCE_BROKER_LOGGER && change->altered != NULL) {
         alter_loggers(&altering);
+    } else if (change->type == KAFKA_CONFIG_RESOURCE_CLIENT_METRICS) {
+        refuse(&altering, KAFKA_ERROR_INVALID_REQUEST,
+               "AlterConfigs is only supported for topics and brokers, but resource type is "
+               "CLIENT_METRICS");
     } else {
         refuse(&altering, KAFKA_ERROR_INVALID_REQUEST, "Unknown resource type %d", change->type);
     }

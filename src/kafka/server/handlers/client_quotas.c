@@ -196,10 +196,17 @@ static int16_t read_filter(struct describing *describing, const char **message)
                                : slice_equal(wanted->entity_type, CLIENT) ? &describing->client
                                : slice_equal(wanted->entity_type, IP)     ? &describing->ip
                                                                           : NULL;
+        if (wanted->match_type < 0 || wanted->match_type > KAFKA_QUOTA_MATCH_SPECIFIED) {
+            return KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
+        }
         if (at == NULL) {
+            char *text = arena_alloc(&describing->request->arena, ADMIN_MESSAGE_MAX);
+            snprintf(text, ADMIN_MESSAGE_MAX, "Custom entity type '%.*s' not supported",
+                     (int)MIN(wanted->entity_type.len, (size_t)128),
+                     (const char *)wanted->entity_type.ptr);
             *message = wanted->entity_type.len == 0
                            ? "Unexpected empty filter component entity type"
-                           : "Custom entity types are not supported";
+                           : text;
             return wanted->entity_type.len == 0 ? KAFKA_ERROR_INVALID_REQUEST
                                                 : KAFKA_ERROR_UNSUPPORTED_VERSION;
         }
@@ -227,10 +234,10 @@ void handle_describe_client_quotas(struct broker *broker, struct request *reques
     const char *message = NULL;
     codec_init(&kafka_describe_client_quotas_response_message, &response);
     response.throttle_time_ms = request->throttle_time_ms;
-    response.error_message = SLICE_NULL;
+    response.error_message = SLICE_LIT("");
     response.error_code = read_filter(&describing, &message);
     if (response.error_code != 0) {
-        response.error_message = slice_of_cstr(message);
+        response.error_message = message == NULL ? SLICE_NULL : slice_of_cstr(message);
         response.entries_count = -1;
         request_reply(request, &response);
         return;
@@ -288,6 +295,20 @@ static void put_name(struct buffer *path, struct slice name)
     }
 }
 
+/* What may be an address or a host's name: whether it resolves is not asked. */
+static bool is_host(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        bool is_fine = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '.' || c == '-' || c == '_' || c == ':';
+        if (!is_fine) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Type and path of the entity; false when there is none such. */
 static bool entity_path(const struct altering *altering, struct slice *type, struct buffer *path)
 {
@@ -322,6 +343,11 @@ static bool entity_path(const struct altering *altering, struct slice *type, str
     if (ip != NULL && (user != NULL || client != NULL)) {
         return refuse(altering, "Invalid quota entity combination, IP entity should not be used "
                                 "with user/client ID entity.");
+    }
+    if (ip != NULL && !slice_is_null(ip->entity_name) && !is_host(ip->entity_name)) {
+        put_name(path, ip->entity_name);
+        return refuse(altering, "%.*s is not a valid IP or resolvable host.",
+                      (int)MIN(path->len, (size_t)256), (const char *)path->data);
     }
     *type = ip != NULL     ? SLICE_LIT("ips")
             : user != NULL ? SLICE_LIT("users")
@@ -388,7 +414,7 @@ static bool set_value(struct altering *altering,
         len = print_double(op->value, text, sizeof text);
     } else {
         double most = key->type == QUOTA_INT ? 2147483647.0 : 9.2e18;
-        double whole = floor(op->value + 1e-6);
+        double whole = trunc(op->value + 1e-6);
         if (!(op->value > -most && op->value <= most) || fabs(whole - op->value) > 1e-6) {
             return refuse(altering, "Configuration %s must be a %s value", key->name,
                           key->type == QUOTA_INT ? "INT" : "LONG");
@@ -449,6 +475,26 @@ static void alter(struct admin_wait *wait, int32_t index, bool validate_only)
     buffer_release(&path);
 }
 
+/* An entity stands once in the answer, and its last alteration counts. */
+static bool is_last(const struct kafka_alter_client_quotas_request *body, int32_t index)
+{
+    const alter_entry *wanted = &body->entries[index];
+    for (int32_t i = index + 1; i < body->entries_count; i++) {
+        bool is_same = body->entries[i].entity_count == wanted->entity_count;
+        for (int32_t j = 0; is_same && j < wanted->entity_count; j++) {
+            const struct kafka_alter_client_quotas_request_entity *a = &wanted->entity[j];
+            const struct kafka_alter_client_quotas_request_entity *b = &body->entries[i].entity[j];
+            is_same = slice_equal(a->entity_type, b->entity_type) &&
+                      slice_equal(a->entity_name, b->entity_name) &&
+                      slice_is_null(a->entity_name) == slice_is_null(b->entity_name);
+        }
+        if (is_same) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void answer(struct admin_wait *wait)
 {
     struct request *request = wait->request;
@@ -460,6 +506,9 @@ static void answer(struct admin_wait *wait)
                                    wait->count + 1);
     for (int32_t i = 0; i < wait->count; i++) {
         const alter_entry *wanted = &body->entries[i];
+        if (!is_last(body, i)) {
+            continue;
+        }
         struct kafka_alter_client_quotas_response_entry *out =
             &response.entries[response.entries_count++];
         codec_init(&kafka_alter_client_quotas_response_entry_message, out);
@@ -484,7 +533,9 @@ void handle_alter_client_quotas(struct broker *broker, struct request *request)
     struct admin_wait *wait = admin_wait_create(request, body->entries_count, answer);
     (void)broker;
     for (int32_t i = 0; i < body->entries_count; i++) {
-        alter(wait, i, body->validate_only);
+        if (is_last(body, i)) {
+            alter(wait, i, body->validate_only);
+        }
     }
     admin_wait_go(wait, ADMIN_TIMEOUT_MS);
 }

@@ -55,9 +55,11 @@ static void add_details(struct admin_wait *wait, const wanted_topic *wanted, ans
     out->replication_factor = wanted->replication_factor == -1
                                   ? (int16_t)wait->broker->config.default_replication_factor
                                   : wanted->replication_factor;
-    if (wanted->assignments_count > 0) {
-        out->num_partitions = wanted->assignments_count;
-        out->replication_factor = (int16_t)wanted->assignments[0].broker_ids_count;
+    for (int32_t i = 0; i < wanted->assignments_count; i++) {
+        /* The numbers are 0, 1, 2 ...: that was checked. */
+        out->num_partitions = MAX(i == 0 ? 0 : out->num_partitions,
+                                  wanted->assignments[i].partition_index + 1);
+        out->replication_factor = (int16_t)wanted->assignments[i].broker_ids_count;
     }
 }
 
@@ -72,13 +74,6 @@ static void answer(struct admin_wait *wait)
     for (int32_t i = 0; i < body->topics_count; i++) {
         const struct admin_item *item = &wait->items[i];
         const wanted_topic *wanted = &body->topics[i];
-        bool is_repeated = false; /* a name stands once in the answer */
-        for (int32_t j = 0; j < i && !is_repeated && item->error != 0; j++) {
-            is_repeated = slice_equal(body->topics[j].name, wanted->name);
-        }
-        if (is_repeated) {
-            continue;
-        }
         answered_topic *out = &response.topics[response.topics_count++];
         codec_init(&kafka_create_topics_response_topic_message, out);
         out->name = wanted->name;
@@ -97,7 +92,7 @@ static void answer(struct admin_wait *wait)
     request_reply(request, &response);
 }
 
-/* Assignments by index; false when the numbers are not 0, 1, 2 ... */
+/* Assignments by index, the last of equal ones; false when the numbers are not 0, 1, 2 ... */
 static bool take_assignments(struct admin_wait *wait,
                              const wanted_topic *wanted,
                              struct cluster_new_topic *topic)
@@ -105,18 +100,25 @@ static bool take_assignments(struct admin_wait *wait,
     const int32_t **lists = ARENA_ARRAY(&wait->arena, const int32_t *, wanted->assignments_count);
     int32_t *counts = ARENA_ARRAY(&wait->arena, int32_t, wanted->assignments_count);
     bool *is_there = ARENA_ARRAY(&wait->arena, bool, wanted->assignments_count);
+    int32_t distinct = 0;
     for (int32_t i = 0; i < wanted->assignments_count; i++) {
         int32_t index = wanted->assignments[i].partition_index;
-        if (index < 0 || index >= wanted->assignments_count || is_there[index]) {
+        if (index < 0 || index >= wanted->assignments_count) {
             return false;
         }
+        distinct += is_there[index] ? 0 : 1;
         is_there[index] = true;
         lists[index] = wanted->assignments[i].broker_ids;
         counts[index] = wanted->assignments[i].broker_ids_count;
     }
+    for (int32_t i = 0; i < distinct; i++) {
+        if (!is_there[i]) {
+            return false;
+        }
+    }
     topic->assignment = lists;
     topic->assignment_counts = counts;
-    topic->partition_count = wanted->assignments_count;
+    topic->partition_count = distinct;
     return true;
 }
 

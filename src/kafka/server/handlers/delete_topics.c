@@ -48,14 +48,14 @@ static void resolve(struct admin_wait *wait, int32_t index, struct doomed *doome
     } else if (uuid_is_zero(&body->topics[index].topic_id)) {
         doomed->name = body->topics[index].name;
         topic = topics_find(topics, doomed->name);
+        if (slice_is_null(doomed->name)) {
+            /* Neither: Apache asks the authorizer about no name. */
+            admin_wait_set(wait, index, KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED, NULL);
+            return;
+        }
     } else {
         doomed->id = body->topics[index].topic_id;
         topic = topics_find_id(topics, &doomed->id);
-        if (!slice_is_null(body->topics[index].name)) {
-            admin_wait_set(wait, index, KAFKA_ERROR_INVALID_REQUEST,
-                           "Topic name and topic ID can not both be specified.");
-            return;
-        }
         if (topic == NULL) {
             admin_wait_set(wait, index, KAFKA_ERROR_UNKNOWN_TOPIC_ID, NULL);
             return;
@@ -79,6 +79,18 @@ static int16_t refusal(const struct broker *broker, const struct request *reques
     return 0;
 }
 
+/* A topic by name and id: the whole request is refused. */
+static bool names_both(const struct request *request)
+{
+    const struct kafka_delete_topics_request *body = request->body;
+    for (int32_t i = 0; request->api_version >= VERSION_IDS && i < body->topics_count; i++) {
+        if (!slice_is_null(body->topics[i].name) && !uuid_is_zero(&body->topics[i].topic_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void handle_delete_topics(struct broker *broker, struct request *request)
 {
     const struct kafka_delete_topics_request *body = request->body;
@@ -88,6 +100,14 @@ void handle_delete_topics(struct broker *broker, struct request *request)
     struct doomed *doomed = ARENA_ARRAY(&wait->arena, struct doomed, count + 1);
     int16_t refused = refusal(broker, request);
     wait->ctx = doomed;
+    if (names_both(request)) {
+        for (int32_t i = 0; i < count; i++) {
+            doomed[i] = (struct doomed){body->topics[i].name, body->topics[i].topic_id};
+            admin_wait_set(wait, i, KAFKA_ERROR_INVALID_REQUEST, NULL);
+        }
+        admin_wait_go(wait, body->timeout_ms);
+        return;
+    }
     /* All names first: one of them may stand twice. */
     for (int32_t i = 0; i < count; i++) {
         resolve(wait, i, &doomed[i]);

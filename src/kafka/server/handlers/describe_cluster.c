@@ -40,6 +40,17 @@ static void list_brokers(const struct topics *topics,
     }
 }
 
+static struct slice unsupported(struct request *request, int8_t type)
+{
+    struct buffer text;
+    buffer_init(&text, 64);
+    buffer_append_cstr(&text, "Unsupported endpoint type ");
+    buffer_append_decimal(&text, type);
+    struct slice copy = arena_copy(&request->arena, buffer_slice(&text));
+    buffer_release(&text);
+    return copy;
+}
+
 void handle_describe_cluster(struct broker *broker, struct request *request)
 {
     const struct kafka_describe_cluster_request *body = request->body;
@@ -53,7 +64,7 @@ void handle_describe_cluster(struct broker *broker, struct request *request)
         response.error_message =
             is_known ? SLICE_LIT("The request was sent to an endpoint of type BROKER, but we "
                                  "wanted an endpoint of type CONTROLLER")
-                     : SLICE_LIT("Unsupported endpoint type");
+                     : unsupported(request, body->endpoint_type);
         request_reply(request, &response);
         return;
     }

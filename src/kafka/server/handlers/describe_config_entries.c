@@ -39,9 +39,9 @@ static size_t chain_of(const char *name, const char *names[4])
 
 static struct slice find_entry(const struct config_entry *entries, size_t count, const char *name)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (slice_equal_cstr(entries[i].name, name)) {
-            return entries[i].value;
+    for (size_t i = count; i > 0; i--) { /* the last of equal names */
+        if (slice_equal_cstr(entries[i - 1].name, name)) {
+            return entries[i - 1].value;
         }
     }
     return SLICE_NULL;
@@ -135,7 +135,8 @@ static struct slice topic_value(struct broker *broker,
     struct topic_config *config = arena_alloc(arena, sizeof *config);
     *config = broker->config.topic;
     if (!slice_is_null(override)) {
-        if (config_key_set(key, override, config, NULL) != 0 || key->form == FORM_NONE) {
+        bool is_as_given = key->form == FORM_NONE || key->form == FORM_CLEANUP;
+        if (is_as_given || config_key_set(key, override, config, NULL) != 0) {
             return arena_copy(arena, override);
         }
     } else if (key->form == FORM_NONE) {

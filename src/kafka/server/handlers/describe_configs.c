@@ -85,33 +85,16 @@ static void fail(const struct describing *describing, int16_t error, const char 
         shown == 0 ? SLICE_NULL : arena_copy(&describing->request->arena, slice_of(text, shown));
 }
 
-static const char *name_fault(enum topic_name_fault fault)
-{
-    switch (fault) {
-    case TOPIC_NAME_EMPTY:
-        return "the empty string is not allowed";
-    case TOPIC_NAME_DOTS:
-        return "'.' and '..' are not allowed";
-    case TOPIC_NAME_LONG:
-        return "it is longer than the max allowed length 249";
-    case TOPIC_NAME_FINE:
-    case TOPIC_NAME_CHARACTER:
-        break;
-    }
-    return "it contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
-}
-
 static void describe_topic(const struct describing *describing)
 {
     struct broker *broker = describing->broker;
     struct slice name = describing->wanted->resource_name;
     const struct topic *topic = topics_find(&broker->topics, name);
-    enum topic_name_fault fault = topic_name_check(name);
+    struct errmsg why;
     size_t count;
     size_t override_count;
-    if (fault != TOPIC_NAME_FINE) {
-        fail(describing, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION, "Topic name is invalid: %s",
-             name_fault(fault));
+    if (topics_check_name(name, &why) != 0) {
+        fail(describing, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION, "%s", why.text);
         return;
     }
     if (topic == NULL || topic->is_deleting) {
@@ -224,9 +207,13 @@ static void describe(const struct describing *describing)
     case KAFKA_CONFIG_RESOURCE_BROKER_LOGGER:
         describe_loggers(describing);
         break;
+    case KAFKA_CONFIG_RESOURCE_CLIENT_METRICS:
+        fail(describing, KAFKA_ERROR_INVALID_REQUEST,
+             "Config type client-metrics is only supported on KRaft clusters");
+        break;
     default:
-        fail(describing, KAFKA_ERROR_INVALID_REQUEST, "Unsupported resource type: %d",
-             describing->wanted->resource_type);
+        fail(describing, KAFKA_ERROR_INVALID_REQUEST, "%s",
+             kafka_error_text(KAFKA_ERROR_INVALID_REQUEST));
         break;
     }
 }
@@ -242,7 +229,7 @@ void handle_describe_configs(struct broker *broker, struct request *request)
         result_entry *result = &response.results[response.results_count++];
         const struct describing describing = {broker, request, body, &body->resources[i], result};
         codec_init(&kafka_describe_configs_response_result_message, result);
-        result->error_message = SLICE_NULL;
+        result->error_message = SLICE_LIT("");
         result->resource_type = body->resources[i].resource_type;
         result->resource_name = body->resources[i].resource_name;
         describe(&describing);

@@ -254,13 +254,28 @@ static void name_topic(struct answer *answer, const struct kafka_metadata_reques
     out->error_code = missing_topic(answer, wanted->name);
 }
 
-/* What the version cannot say: the whole request is refused, topic by topic. */
-static bool is_refused(const struct answer *answer)
+/* What the version cannot say, or nobody can know: the whole request is refused, topic by topic. */
+static int16_t refusal(const struct answer *answer)
 {
     for (int32_t i = 0; i < answer->body->topics_count; i++) {
         const struct kafka_metadata_request_topic *wanted = &answer->body->topics[i];
-        bool needs_ids = slice_is_null(wanted->name) || !uuid_is_zero(&wanted->topic_id);
-        if (needs_ids && answer->request->api_version < VERSION_TOPIC_IDS) {
+        bool has_id = !uuid_is_zero(&wanted->topic_id);
+        if ((slice_is_null(wanted->name) || has_id) &&
+            answer->request->api_version < VERSION_TOPIC_IDS) {
+            return KAFKA_ERROR_INVALID_REQUEST;
+        }
+        if (slice_is_null(wanted->name) && !has_id) {
+            return KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
+        }
+    }
+    return 0;
+}
+
+/* A request that names an id is by ids: names in it are passed over. */
+static bool is_by_ids(const struct kafka_metadata_request *body)
+{
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        if (!uuid_is_zero(&body->topics[i].topic_id)) {
             return true;
         }
     }
@@ -275,17 +290,28 @@ static void name_topics(struct answer *answer)
     const struct kafka_metadata_request *body = answer->body;
     answer->response.topics = ARENA_ARRAY(&answer->request->arena, answered_topic,
                                           body->topics_count + 1);
-    bool refuses = is_refused(answer);
+    bool by_ids = is_by_ids(body);
     for (int32_t i = 0; i < body->topics_count; i++) {
-        if (refuses) {
-            answered_topic *out = add_topic(answer);
-            out->error_code = KAFKA_ERROR_INVALID_REQUEST;
-            out->name = slice_is_null(body->topics[i].name) ? SLICE_LIT("") : body->topics[i].name;
-            out->topic_id = body->topics[i].topic_id;
-        } else if (body->topics_count > DEDUPLICATED_MAX || !is_named_before(body, i)) {
+        bool is_passed_over = by_ids && uuid_is_zero(&body->topics[i].topic_id);
+        if (!is_passed_over &&
+            (body->topics_count > DEDUPLICATED_MAX || !is_named_before(body, i))) {
             name_topic(answer, &body->topics[i]);
         }
     }
+}
+
+static void refuse(struct answer *answer, int16_t error)
+{
+    const struct kafka_metadata_request *body = answer->body;
+    answer->response.topics = ARENA_ARRAY(&answer->request->arena, answered_topic,
+                                          body->topics_count + 1);
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        answered_topic *out = add_topic(answer);
+        out->error_code = error;
+        out->name = slice_is_null(body->topics[i].name) ? SLICE_LIT("") : body->topics[i].name;
+        out->topic_id = body->topics[i].topic_id;
+    }
+    request_reply(answer->request, &answer->response);
 }
 
 void handle_metadata(struct broker *broker, struct request *request)
@@ -295,6 +321,13 @@ void handle_metadata(struct broker *broker, struct request *request)
     const struct kafka_metadata_request *body = request->body;
     codec_init(&kafka_metadata_response_message, &answer.response);
     answer.response.throttle_time_ms = request->throttle_time_ms;
+    int16_t refused = refusal(&answer);
+    if (refused != 0) {
+        answer.response.cluster_id = SLICE_NULL;
+        answer.response.controller_id = -1;
+        refuse(&answer, refused);
+        return;
+    }
     answer.response.cluster_id = slice_of_cstr(broker->topics.cluster_id);
     answer.response.controller_id = broker->topics.controller_id;
     if (body->include_cluster_authorized_operations) {
