@@ -209,7 +209,7 @@ def init_producer_id(rec):
     a.each("init_producer_id", transactional_id=None, transaction_timeout_ms=60000)
     a.each("init_producer_id", "the timeout says nothing", transactional_id=None, transaction_timeout_ms=-1)
     a.each("init_producer_id", "with an id of old", range(3, 6), transactional_id=None, transaction_timeout_ms=1,
-           producer_id=5, producer_epoch=3)
+           producer_id=777777, producer_epoch=3)
     a.each("init_producer_id", "an id without epoch", range(3, 6), transactional_id=None, transaction_timeout_ms=1,
-           producer_id=5)
+           producer_id=777777)
     a.each("init_producer_id", "the empty transactional id", transactional_id="", transaction_timeout_ms=60000)

@@ -54,6 +54,8 @@ SORTED = {
     ("list_partition_reassignments_response", "topics"): ("name",),
     ("alter_partition_reassignments_response", "responses"): ("name",),
     ("elect_leaders_response", "replica_election_results"): ("topic",),
+    ("replica_election_result", "partition_result"): ("partition_id",),
+    ("topic_result", "partition_result"): ("partition_id",),
     ("alter_user_scram_credentials_response", "results"): ("user",),
     ("describe_user_scram_credentials_response", "results"): ("user",),
     ("list_transactions_response", "transaction_states"): ("transactional_id",),
