@@ -212,9 +212,10 @@ enum runtime_lane {
 
 /* `begin` (may be NULL) is called on the loop when the job really starts, right before `work` runs
  * there or is handed to a thread: what comes between runtime_submit and `begin` can still join the
- * job. With waits_for_quiet (LANE_LOG) the submitter says that nobody whom it serves can be served
- * before the job is done: the runtime may then take what else arrives first, for a moment, and run
- * `work` on the loop when nothing does, since a hand-off to a thread would gain nothing. */
+ * job. With waits_for_quiet (LANE_LOG, LANE_FLUSH) the submitter says that nobody whom it serves
+ * can be served before the job is done: the runtime may then take what else arrives first, for a
+ * moment, and run `work` on the loop when nothing does, since a hand-off to a thread would gain
+ * nothing. */
 struct runtime_job {
     struct list link; /* the implementation's own */
     void (*begin)(struct runtime_job *job);

@@ -238,6 +238,10 @@ static void flush_start(struct flusher *flusher)
         return;
     }
     flusher->is_running = true;
+    /* One log for somebody who waits: a hand-off to a thread would cost as much as the sync. */
+    struct list *first = flusher->dirty.next;
+    const struct partition *only = CONTAINER_OF(first, struct partition, dirty_link);
+    flusher->job.waits_for_quiet = first->next == &flusher->dirty && !list_is_empty(&only->waiters);
     runtime_submit(flusher->broker->runtime, LANE_FLUSH, &flusher->job);
 }
 
@@ -274,7 +278,7 @@ struct flusher *flusher_create(struct broker *broker)
     struct flusher *flusher = mem_alloc_zeroed(sizeof *flusher);
     flusher->broker = broker;
     flusher->job = (struct runtime_job){
-        .begin = flush_begin, .work = flush_work, .done = flush_done, .waits_for_quiet = true};
+        .begin = flush_begin, .work = flush_work, .done = flush_done};
     list_init(&flusher->dirty);
     list_init(&flusher->flushing);
     list_init(&flusher->changed);

@@ -12,12 +12,13 @@
  *
  * IN PLACE. A hand-off to a thread and back costs 75 us here, fdatasync 125. When everybody who
  * spoke waits for the log (runtime_job.waits_for_quiet), the hand-off only adds latency and CPU
- * time: while the log is synced the loop would sleep. Such a LANE_LOG job runs on the loop when its
- * lane is idle and a poll after flushing the turn's output finds nothing else to do. While polls do
- * find something the job stays open, so that what arrives joins it (group commit grows by itself),
- * for QUIET_WAIT_NS at most; then a thread takes it. A job that takes longer than IN_PLACE_MOST_NS
- * brings the threads back for a while: a slow disk must not hold up the loop. So do
- * runtime_options. Where no thread can be started at all, jobs of every lane run in place too.
+ * time: while the log is synced the loop would sleep. Such a job of LANE_LOG or LANE_FLUSH runs on
+ * the loop when its lane is idle, no other waits so, and a poll after flushing the turn's output
+ * finds nothing else to do. While polls do find something the job stays open, so that what arrives
+ * joins it (group commit grows by itself), for QUIET_WAIT_NS at most; then a thread takes it. A job
+ * that takes longer than IN_PLACE_MOST_NS brings the threads back for a while: a slow disk must not
+ * hold up the loop. So do runtime_options. Where no thread can be started at all, jobs of every
+ * lane run in place too.
  */
 #include <errno.h>
 #include <signal.h>
@@ -59,7 +60,8 @@ struct jobs {
     int event_fd;
     atomic_bool sleeping;
     atomic_bool finished;
-    struct runtime_job *in_place; /* of LANE_LOG, waiting for a poll that finds nothing */
+    struct runtime_job *in_place; /* waiting for a poll that finds nothing */
+    struct lane *in_place_lane;   /* the job's */
     uint64_t in_place_since_ns;
     uint64_t in_place_after_ns; /* not before this instant */
 };
@@ -191,8 +193,9 @@ static void hand_over(struct lane *lane)
 static bool may_run_in_place(struct runtime *runtime, const struct lane *lane)
 {
     struct jobs *jobs = runtime->jobs;
-    return job_of(lane->submitted.next)->waits_for_quiet && lane->outstanding == 1 &&
-           !runtime->log_jobs_on_threads && runtime->now_ns >= jobs->in_place_after_ns;
+    return jobs->in_place == NULL && job_of(lane->submitted.next)->waits_for_quiet &&
+           lane->outstanding == 1 && !runtime->log_jobs_on_threads &&
+           runtime->now_ns >= jobs->in_place_after_ns;
 }
 
 void jobs_dispatch(struct runtime *runtime)
@@ -203,9 +206,9 @@ void jobs_dispatch(struct runtime *runtime)
         if (list_is_empty(&lane->submitted)) {
             continue;
         }
-        if (i == LANE_LOG && may_run_in_place(runtime, lane)) {
-            ASSERT(jobs->in_place == NULL);
+        if ((i == LANE_LOG || i == LANE_FLUSH) && may_run_in_place(runtime, lane)) {
             jobs->in_place = job_of(list_pop(&lane->submitted));
+            jobs->in_place_lane = lane;
             jobs->in_place_since_ns = runtime->now_ns;
             continue;
         }
@@ -220,7 +223,7 @@ void jobs_after_poll(struct runtime *runtime, int event_count)
     if (job == NULL) {
         return;
     }
-    struct lane *lane = &jobs->lanes[LANE_LOG];
+    struct lane *lane = jobs->in_place_lane;
     if (event_count > 0 && clock_now_ns() - jobs->in_place_since_ns < QUIET_WAIT_NS) {
         return;
     }
