@@ -191,6 +191,13 @@ static void perform_reply(struct group_effect *effect)
     mem_free(call, sizeof *call);
 }
 
+void group_call_end(struct group_call *call)
+{
+    list_remove(&call->link);
+    list_remove(&call->request_link);
+    mem_free(call, sizeof *call);
+}
+
 /* The log's refusals, told when the step that asked is over. */
 static void tell_refused(struct group_shard *shard)
 {
@@ -649,7 +656,7 @@ struct group_call *group_call_new(struct group_host *host,
         request->handler_state = calls;
         request->on_abort = request_aborted;
     }
-    list_append(request->handler_state, &call->request_link);
+    list_append((struct list *)request->handler_state, &call->request_link);
     list_append(&host->calls, &call->link);
     return call;
 }

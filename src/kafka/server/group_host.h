@@ -87,6 +87,9 @@ struct group_call *group_call_new(struct group_host *host,
                                                  struct group_effect *effect),
                                   void *ctx);
 
+/* For a call that waits for something else than a step: it is freed, unanswered. */
+void group_call_end(struct group_call *call);
+
 /* Time is filled in; for JOIN, randomness too. After it the request may be gone. */
 void group_shard_step(struct group_shard *shard, struct group_event *event);
 

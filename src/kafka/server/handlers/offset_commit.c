@@ -1,14 +1,15 @@
 /* offset_commit.c - how far a group has read; answered when the offsets are in the log.
  *
  * Partitions that do not exist are sorted out first; the coordinator gets the rest, and its answers
- * go back to the places of the request. Version 0 stored offsets in ZooKeeper: nobody's client has
- * asked for that since 0.8.1, and it is refused (UNSUPPORTED_VERSION for each partition).
+ * go back to the places of the request. Version 0 stores offsets in ZooKeeper.
  * Source: KafkaApis.handleOffsetCommitRequest of Apache Kafka 3.9.
  */
 #include "generated/kafka/constants.h"
 #include "generated/kafka/messages.h"
+#include "kafka/core/java_string.h"
 #include "kafka/server/broker.h"
 #include "kafka/server/group_host.h"
+#include "kafka/server/group_zookeeper.h"
 #include "kafka/server/handlers.h"
 
 #define TO_COORDINATOR ((int16_t)INT16_MIN) /* the coordinator's answer goes here */
@@ -128,6 +129,71 @@ static void refuse(struct request *request,
     request_reply(request, response);
 }
 
+/* ---- version 0 ---------------------------------------------------------------------------------
+ */
+
+static void stored_in_zookeeper(void *ctx, const struct zookeeper_offset *items, size_t count)
+{
+    struct group_call *call = ctx;
+    struct request *request = call->request;
+    struct kafka_offset_commit_response *response = call->ctx;
+    size_t next = 0;
+    group_call_end(call);
+    if (request == NULL) {
+        return;
+    }
+    for (int32_t i = 0; i < response->topics_count; i++) {
+        for (int32_t k = 0; k < response->topics[i].partitions_count; k++) {
+            struct kafka_offset_commit_response_partition *to = &response->topics[i].partitions[k];
+            if (to->error_code == TO_COORDINATOR) {
+                ASSERT(next < count);
+                to->error_code = items[next].error;
+                next += 1;
+            }
+        }
+    }
+    refuse(request, response, KAFKA_ERROR_NONE);
+}
+
+static void store_in_zookeeper(struct broker *broker,
+                               struct request *request,
+                               struct kafka_offset_commit_response *response,
+                               int32_t asked)
+{
+    const struct kafka_offset_commit_request *body = request->body;
+    size_t limit = (size_t)MAX(broker->config.offset_metadata_max_bytes, 0);
+    struct zookeeper_offset *items = ARENA_ARRAY(&request->arena, struct zookeeper_offset,
+                                                 MAX(asked, 1));
+    size_t count = 0;
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        for (int32_t k = 0; k < body->topics[i].partitions_count; k++) {
+            const struct kafka_offset_commit_request_partition *from =
+                &body->topics[i].partitions[k];
+            struct kafka_offset_commit_response_partition *to = &response->topics[i].partitions[k];
+            if (to->error_code != TO_COORDINATOR) {
+                continue;
+            }
+            if (java_string_length(from->committed_metadata) > limit) {
+                to->error_code = KAFKA_ERROR_OFFSET_METADATA_TOO_LARGE;
+                continue;
+            }
+            items[count] = (struct zookeeper_offset){
+                .topic = body->topics[i].name,
+                .partition = from->partition_index,
+                .offset = from->committed_offset,
+            };
+            count += 1;
+        }
+    }
+    if (count == 0 || broker->groups == NULL) {
+        refuse(request, response, KAFKA_ERROR_COORDINATOR_NOT_AVAILABLE);
+        return;
+    }
+    request_keep_frame(request);
+    struct group_call *call = group_call_new(broker->groups, request, answer, response);
+    group_zookeeper_write(broker->cluster, body->group_id, items, count, stored_in_zookeeper, call);
+}
+
 void handle_offset_commit(struct broker *broker, struct request *request)
 {
     const struct kafka_offset_commit_request *body = request->body;
@@ -141,7 +207,7 @@ void handle_offset_commit(struct broker *broker, struct request *request)
         return;
     }
     if (request->api_version == 0) {
-        refuse(request, response, KAFKA_ERROR_UNSUPPORTED_VERSION);
+        store_in_zookeeper(broker, request, response, asked);
         return;
     }
     struct group_shard *shard = group_host_route(broker->groups, body->group_id, true, &error);

@@ -10,6 +10,7 @@
 #include "generated/kafka/messages.h"
 #include "kafka/server/broker.h"
 #include "kafka/server/group_host.h"
+#include "kafka/server/group_zookeeper.h"
 #include "kafka/server/handlers.h"
 
 #define FIRST_BATCHED_VERSION 8
@@ -296,21 +297,93 @@ static void answer_single(struct broker *broker,
         .lists_errors = request->api_version < FIRST_TOP_ERROR_VERSION,
     };
     struct fetched fetched = {.arena = &request->arena};
-    if (request->api_version == 0) {
-        fetched.error = KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-        fetch_topics(NULL, &asked, &fetched);
-    } else {
-        fetch_group(broker, &asked, &fetched);
-    }
+    fetch_group(broker, &asked, &fetched);
     if (request->api_version >= FIRST_TOP_ERROR_VERSION) {
         response->error_code = fetched.error;
     }
     to_old_form(request, &fetched, response);
 }
 
+/* ---- version 0: ZooKeeper ----------------------------------------------------------------------
+ */
+
+static void unanswered(struct group_call *call, struct group_effect *effect)
+{
+    (void)call;
+    (void)effect;
+    UNREACHABLE(); /* no coordinator has it */
+}
+
+/* Partitions that do not exist have no offset. */
+static bool exists(const struct broker *broker, struct slice topic, int32_t partition)
+{
+    const struct topic *found = topics_find(&broker->topics, topic);
+    return found != NULL && partition >= 0 && partition < found->partition_count;
+}
+
+static void read_from_zookeeper(void *ctx, const struct zookeeper_offset *items, size_t count)
+{
+    struct group_call *call = ctx;
+    struct request *request = call->request;
+    group_call_end(call);
+    if (request == NULL) {
+        return;
+    }
+    const struct kafka_offset_fetch_request *body = request->body;
+    struct fetched fetched = {.arena = &request->arena};
+    struct kafka_offset_fetch_response response;
+    size_t next = 0;
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        answer_topic *topic = add_topic(&fetched, body->topics[i].name);
+        for (int32_t k = 0; k < body->topics[i].partition_indexes_count; k++) {
+            int32_t partition = body->topics[i].partition_indexes[k];
+            struct group_offset_view view = no_offset(KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+            ASSERT(next < count);
+            if (exists(request->broker, body->topics[i].name, partition)) {
+                view.offset = items[next].offset;
+                view.error = items[next].error;
+            }
+            next += 1;
+            add_partition(&fetched, topic, partition, &view);
+        }
+    }
+    codec_init(&kafka_offset_fetch_response_message, &response);
+    to_old_form(request, &fetched, &response);
+    request_reply(request, &response);
+}
+
+/* False: nothing is asked for. */
+static bool ask_zookeeper(struct broker *broker, struct request *request)
+{
+    const struct kafka_offset_fetch_request *body = request->body;
+    size_t count = 0;
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        count += (size_t)MAX(body->topics[i].partition_indexes_count, 0);
+    }
+    if (count == 0 || broker->groups == NULL) {
+        return false;
+    }
+    struct zookeeper_offset *items = ARENA_ARRAY(&request->arena, struct zookeeper_offset, count);
+    size_t next = 0;
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        for (int32_t k = 0; k < body->topics[i].partition_indexes_count; k++) {
+            items[next].topic = body->topics[i].name;
+            items[next].partition = body->topics[i].partition_indexes[k];
+            next += 1;
+        }
+    }
+    request_keep_frame(request);
+    struct group_call *call = group_call_new(broker->groups, request, unanswered, NULL);
+    group_zookeeper_read(broker->cluster, body->group_id, items, count, read_from_zookeeper, call);
+    return true;
+}
+
 void handle_offset_fetch(struct broker *broker, struct request *request)
 {
     struct kafka_offset_fetch_response response;
+    if (request->api_version == 0 && ask_zookeeper(broker, request)) {
+        return;
+    }
     codec_init(&kafka_offset_fetch_response_message, &response);
     response.throttle_time_ms = request->throttle_time_ms;
     if (request->api_version >= FIRST_BATCHED_VERSION) {
