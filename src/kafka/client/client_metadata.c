@@ -141,6 +141,16 @@ int32_t kafka_client_leader(const struct kafka_client *client,
                : -1;
 }
 
+/* Empties client.waiting into `taken`, so that a walk does not meet what it puts back. */
+static void take_waiting(struct kafka_client *client, struct list *taken)
+{
+    struct list *link;
+    list_init(taken);
+    while ((link = list_pop(&client->waiting)) != NULL) {
+        list_append(taken, link);
+    }
+}
+
 /* ---- asking for metadata --------------------------------------------------------------------- */
 
 static bool is_helped(const struct kafka_client *client, const struct call *call)
@@ -175,18 +185,22 @@ static void on_metadata(void *ctx, const struct kafka_reply *reply)
     if (client->is_released) {
         return;
     }
-    LIST_FOR_EACH_SAFE(link, after, &client->waiting)
-    {
+    struct list taken;
+    struct list *link;
+    take_waiting(client, &taken);
+    while ((link = list_pop(&taken)) != NULL) {
         char text[CAUSE_TEXT_MAX];
         struct call *call = CONTAINER_OF(link, struct call, link);
         bool is_for_it = !call->is_internal && call->spec.target.kind != KAFKA_TARGET_ANY &&
                          call->spec.target.kind != KAFKA_TARGET_COORDINATOR;
+        if (reply->error == 0 && is_for_it && !is_helped(client, call)) {
+            kafka_client_retry(call, unhelped_cause(call, text));
+            continue;
+        }
         if (reply->error != 0) {
             snprintf(call->cause, sizeof call->cause, "%s", reply->message);
-        } else if (is_for_it && !is_helped(client, call)) {
-            list_remove(&call->link);
-            kafka_client_retry(call, unhelped_cause(call, text));
         }
+        list_append(&client->waiting, &call->link);
     }
     kafka_client_wake_at(client, 0);
 }
@@ -299,14 +313,14 @@ static void give_up_coordinator(struct kafka_client *client,
                                 const struct kafka_reply *reply,
                                 int16_t lookup_error)
 {
-    LIST_FOR_EACH_SAFE(link, after, &client->waiting)
-    {
+    struct list taken;
+    struct list *link;
+    take_waiting(client, &taken);
+    while ((link = list_pop(&taken)) != NULL) {
         struct call *call = CONTAINER_OF(link, struct call, link);
         if (!waits_for(call, coordinator)) {
-            continue;
-        }
-        list_remove(&call->link);
-        if (lookup_error != 0) {
+            list_append(&client->waiting, &call->link);
+        } else if (lookup_error != 0) {
             call->lookup_error = lookup_error;
             kafka_client_finish_later(call, ERR_AUTH, kafka_error_text(lookup_error));
         } else {
