@@ -74,6 +74,7 @@ def produce_unanswered(rec):
 @section("what Produce refuses, in every version")
 def produce_errors(rec):
     rec.topic("refusing")
+    rec.topic("refusing-b")
     rec.topic("refusing-compact", cleanup_policy="compact")
     a = rec.connect()
     bad = bytearray(ONE)
@@ -100,8 +101,8 @@ def produce_errors(rec):
         produce(a, version, "a last delta that is too large", "refusing", batch((b"k", b"v"), last_delta=5))
         produce(a, version, "a count of -1", "refusing", batch((b"k", b"v"), count=-1))
         produce(a, version, "a control batch", "refusing", batch((b"k", b"v"), attributes=0x20))
-        produce(a, version, "compression 7", "refusing", batch((b"k", b"v"), attributes=7))
-        produce(a, version, "no records behind gzip", "refusing", batch((b"k", b"v"), attributes=1))
+        produce(a, version, "compression 7", "refusing-b", batch((b"k", b"v"), attributes=7))
+        produce(a, version, "no records behind gzip", "refusing-b", batch((b"k", b"v"), attributes=1))
         produce(a, version, "bytes behind the records", "refusing", batch((b"k", b"v"), tail=b"xyz"))
         produce(a, version, "cut off", "refusing", ONE[:-3])
         produce(a, version, "a few bytes", "refusing", ONE[:9])
@@ -164,6 +165,7 @@ def produce_compressed(rec):
 def produce_idempotent(rec):
     rec.topic("sequenced", 2)
     a = rec.connect()
+    rec.wait("producer ids", lambda: rec.call("init_producer_id", 4, transactional_id=None)["error_code"] == 0)
     producer = a.ask("init_producer_id", 4, transactional_id=None, transaction_timeout_ms=60000)["producer_id"]
 
     def ask(what, sequence, *records, epoch=0, version=9, pid=producer, **more):
@@ -205,6 +207,7 @@ def produce_idempotent(rec):
 
 @section("InitProducerId without transactions")
 def init_producer_id(rec):
+    rec.wait("producer ids", lambda: rec.call("init_producer_id", 4, transactional_id=None)["error_code"] == 0)
     a = rec.connect()
     a.each("init_producer_id", transactional_id=None, transaction_timeout_ms=60000)
     a.each("init_producer_id", "the timeout says nothing", transactional_id=None, transaction_timeout_ms=-1)
