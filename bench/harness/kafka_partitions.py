@@ -11,6 +11,8 @@ from .rows import Row, field
 
 IDS = {"K11", "K12", "K13", "K14", "K18", "K19"}
 TOPICS = 10
+# Apache looks at every log of ten thousand after a crash.
+RESTART_TIMEOUT_S = 300
 
 
 def rss_kib(side):
@@ -96,7 +98,7 @@ def partition_rows(campaign):
             else:
                 side.server.stop()
             begin_s = time.monotonic()
-            side.server.start()
+            side.server.start(timeout=RESTART_TIMEOUT_S)
             while side.load("metadata")["led"] < count:
                 time.sleep(0.02)
             return {how: {"seconds": time.monotonic() - begin_s}}

@@ -10,11 +10,16 @@
 #include "kafka/server/connection_private.h"
 #include "runtime/log.h"
 
+/* Apache's default for socket.listen.backlog.size. A thousand clients that come back at once after
+ * a restart would lose seconds to it, so only another value is taken as meant. */
+#define BACKLOG_UNTOUCHED 50
+
 static int bind_to(struct kafka_listener *listener, const struct tcp_address *address)
 {
+    int32_t backlog = listener->sockets->broker->config.socket_listen_backlog_size;
     struct tcp_listen_options options = {
         .reuse_address = true,
-        .backlog = listener->sockets->broker->config.socket_listen_backlog_size,
+        .backlog = backlog == BACKLOG_UNTOUCHED ? 0 : backlog,
     };
     int error = tcp_listen(listener->sockets->runtime, address, &options, sockets_accept_hook,
                            listener, &listener->listener);
