@@ -12,7 +12,7 @@
 #define CLEANUP_DELETE 1u
 #define CLEANUP_COMPACT 2u
 
-#define TOPIC_COMPRESSION_PRODUCER (-1) /* compression.type=producer: keep what the producer chose */
+#define TOPIC_COMPRESSION_PRODUCER (-1) /* compression.type=producer: as it came */
 
 struct topic_config {
     uint32_t cleanup_policy;  /* CLEANUP_* together */

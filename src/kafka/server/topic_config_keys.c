@@ -58,7 +58,8 @@
 #define FORMATS \
     "records are kept in the current format, as with inter.broker.protocol.version 3.0 and later"
 
-/* clang-format off: a row in two lines, what it is and what it does */
+/* A row in two lines, what it is and what it does. */
+/* clang-format off */
 static const struct config_key keys[] = {
     /* keys of topics */
     CHOICE("cleanup.policy",

@@ -167,6 +167,13 @@ void describe_topic_config(struct broker *broker,
     settle_source(described);
 }
 
+static struct slice broker_id_text(const struct broker *broker, struct arena *arena)
+{
+    char text[16];
+    int len = snprintf(text, sizeof text, "%d", broker->config.broker_id);
+    return arena_copy(arena, slice_of(text, (size_t)len));
+}
+
 void describe_broker_config(struct broker *broker,
                             const struct config_key *key,
                             bool only_defaults,
@@ -178,6 +185,12 @@ void describe_broker_config(struct broker *broker,
         .is_read_only = key->update_mode == CONFIG_READ_ONLY,
         .is_sensitive = key->type == CONFIG_PASSWORD,
     };
+    bool is_node_id = strcmp(key->name, "node.id") == 0;
+    if (is_node_id && !only_defaults) {
+        /* KafkaConfig gives each of node.id and broker.id the other's value. */
+        add_synonym(described, key->name, broker_id_text(broker, arena),
+                    KAFKA_CONFIG_SOURCE_STATIC_BROKER_CONFIG, arena);
+    }
     add_broker_synonyms(broker, key->name, arena, described);
     if (only_defaults) {
         int32_t kept = 0;
@@ -194,9 +207,8 @@ void describe_broker_config(struct broker *broker,
         return;
     }
     char *text = arena_alloc(arena, BROKER_VALUE_MAX);
-    if (strcmp(key->name, "broker.id") == 0) {
-        int len = snprintf(text, BROKER_VALUE_MAX, "%d", broker->config.broker_id);
-        described->value = slice_of(text, (size_t)len);
+    if (is_node_id || strcmp(key->name, "broker.id") == 0) {
+        described->value = broker_id_text(broker, arena);
     } else if (only_defaults) {
         described->value = described->synonym_count > 0 ? described->synonyms[0].value : SLICE_NULL;
     } else {
