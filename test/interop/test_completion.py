@@ -35,7 +35,9 @@ def complete(*words):
         (("samsa", "zkServer", "sta"), {"start", "start-foreground", "status"}),
         (("/opt/bin/zkServer.sh", "re"), {"restart"}),
         (("zkSnapShotToolkit.sh", "/etc/pass"), {"/etc/passwd"}),
-        (("samsa", "completion", ""), {"bash"}),
+        (("samsa", "completion", ""), {"bash", "zsh"}),
+        (("kafka-topics.sh", "--bootst"), {"--bootstrap-server"}),
+        (("samsa", "kafka-cluster", "clus"), {"cluster-id"}),
     ],
 )
 def test_words(words, expected):
