@@ -270,7 +270,9 @@ static void add_path(struct cluster_task *task, struct reading *reading, struct 
     if (reading->count == reading->room) {
         size_t room = MAX(reading->room * 2, (size_t)64);
         struct slice *wider = ARENA_ARRAY(&task->arena, struct slice, room);
-        memcpy(wider, reading->paths, reading->count * sizeof *wider);
+        if (reading->count > 0) {
+            memcpy(wider, reading->paths, reading->count * sizeof *wider);
+        }
         reading->paths = wider;
         reading->room = room;
     }
