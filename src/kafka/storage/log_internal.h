@@ -47,6 +47,7 @@ struct partition_log {
     bool is_folder_unsynced; /* files were made or renamed */
     bool is_folder_new;      /* the folder itself was made: its parent is to be synced, too */
     bool are_epochs_unsynced;
+    bool are_epochs_unsaved; /* while it is opened */
     bool is_end_trusted; /* end_offset came from a checkpoint: looked at before the first append */
     bool has_failed;
     bool has_topic_id;

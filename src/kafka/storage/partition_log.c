@@ -16,6 +16,7 @@
 #include "kafka/storage/log_internal.h"
 
 #include "base/memory.h"
+#include "kafka/storage/partition_metadata.h"
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
@@ -204,22 +205,6 @@ bool partition_log_topic_id(const struct partition_log *log, struct codec_uuid *
     return log->has_topic_id;
 }
 
-static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* 16 bytes as 22 characters, without padding (Uuid.toString). */
-static void append_uuid(struct buffer *text, const struct codec_uuid *id)
-{
-    uint32_t bits = 0;
-    unsigned count = 0;
-    for (size_t n = 0; n < sizeof id->bytes; n++) {
-        bits = bits << 8 | id->bytes[n];
-        for (count += 8; count >= 6; count -= 6) {
-            buffer_append_u8(text, (uint8_t)base64url[bits >> (count - 6) & 63]);
-        }
-    }
-    buffer_append_u8(text, (uint8_t)base64url[bits << (6 - count) & 63]);
-}
-
 int partition_log_set_topic_id(struct partition_log *log, const struct codec_uuid *id)
 {
     struct buffer text;
@@ -227,8 +212,7 @@ int partition_log_set_topic_id(struct partition_log *log, const struct codec_uui
         return ERR_IO;
     }
     buffer_init(&text, LOG_TEXT_MAX);
-    buffer_append_cstr(&text, "version: 0\ntopic_id: ");
-    append_uuid(&text, id);
+    partition_metadata_print(id, &text);
     int error = log_file_replace(log->place.runtime, log->dir, PARTITION_METADATA_FILE,
                                  buffer_slice(&text), false);
     buffer_release(&text);

@@ -19,8 +19,8 @@
  * Source: LogLoader, LogSegment.recover of Apache Kafka 3.9; KAFKA-6264.
  */
 #include "base/memory.h"
-#include "base/text.h"
 #include "kafka/storage/log_internal.h"
+#include "kafka/storage/partition_metadata.h"
 
 #define READ_CHUNK ((size_t)1024 * 1024)
 
@@ -227,47 +227,9 @@ static int tidy_leftovers(struct partition_log *log, struct folder *folder)
 
 /* ---- small files ----------------------------------------------------------------------------- */
 
-static int base64url_value(uint8_t letter)
-{
-    if (letter >= 'A' && letter <= 'Z') {
-        return letter - 'A';
-    }
-    if (letter >= 'a' && letter <= 'z') {
-        return letter - 'a' + 26;
-    }
-    if (letter >= '0' && letter <= '9') {
-        return letter - '0' + 52;
-    }
-    return letter == '-' ? 62 : letter == '_' ? 63 : -1;
-}
-
-static bool parse_uuid(struct slice text, struct codec_uuid *id)
-{
-    uint32_t bits = 0;
-    unsigned count = 0;
-    size_t len = 0;
-    for (size_t n = 0; n < text.len; n++) {
-        int value = base64url_value(text.ptr[n]);
-        if (value < 0) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            if (len == sizeof id->bytes) {
-                return false;
-            }
-            id->bytes[len++] = (uint8_t)(bits >> count);
-        }
-    }
-    return len == sizeof id->bytes && text.len == 22;
-}
-
-/* Absent is fine; a file that does not read is refused: the topic's identity hangs on it. */
+/* A file that does not read is refused: the topic's identity hangs on it. */
 static int load_metadata(struct partition_log *log)
 {
-    static const struct slice key = SLICE_LIT("topic_id:");
     char path[PATH_TEXT_MAX];
     struct buffer text;
     int error = log_path_join(path, log->dir, PARTITION_METADATA_FILE);
@@ -276,19 +238,10 @@ static int load_metadata(struct partition_log *log)
     }
     buffer_init(&text, LOG_TEXT_MAX);
     error = log_file_read_all(log->place.runtime, path, LOG_TEXT_MAX, &text);
-    struct slice rest = buffer_slice(&text);
-    while (error == 0 && rest.len > 0) {
-        struct slice line;
-        text_cut(rest, '\n', &line, &rest);
-        line = text_trim(line);
-        if (slice_starts_with(line, key)) {
-            log->has_topic_id = parse_uuid(text_trim(slice_part(line, key.len, line.len)),
-                                           &log->topic_id);
-        }
+    if (error == 0) {
+        error = partition_metadata_parse(buffer_slice(&text), &log->topic_id);
     }
-    if (error == 0 && !log->has_topic_id) {
-        error = ERR_CORRUPT;
-    }
+    log->has_topic_id = error == 0;
     buffer_release(&text);
     return error;
 }
@@ -358,7 +311,8 @@ static int learn_batch(struct check *check, const struct batch_view *view)
         return 0;
     }
     if (view->partition_leader_epoch > leader_epochs_latest(&log->epochs)) {
-        (void)leader_epochs_assign(&log->epochs, view->partition_leader_epoch, view->base_offset);
+        log->are_epochs_unsaved |= leader_epochs_assign(&log->epochs, view->partition_leader_epoch,
+                                                        view->base_offset);
     }
     bool has_marker = false;
     if (batch_is_control(view) && view->producer_id >= 0) {
@@ -635,10 +589,9 @@ static int settle_start(struct partition_log *log,
         error = restart_empty(log, open->log_start_offset, open->wall_ms, figures);
     }
     log->log_start_offset = MAX(open->log_start_offset, log->segments[0]->base_offset);
-    bool changed = leader_epochs_truncate_end(&log->epochs, log->end_offset);
-    changed |= leader_epochs_truncate_start(&log->epochs, log->log_start_offset);
-    bool is_doubtful = !open->was_clean && !is_fresh;
-    if (error == 0 && (changed || is_doubtful)) {
+    log->are_epochs_unsaved |= leader_epochs_truncate_end(&log->epochs, log->end_offset);
+    log->are_epochs_unsaved |= leader_epochs_truncate_start(&log->epochs, log->log_start_offset);
+    if (error == 0 && (log->are_epochs_unsaved || (!open->was_clean && !is_fresh))) {
         error = log_save_epochs(log);
     }
     for (size_t n = 0; n < log->segment_count && error == 0; n++) {
@@ -646,10 +599,10 @@ static int settle_start(struct partition_log *log,
             segment_rest(log->segments[n]);
         }
     }
-    if (error == 0 && is_doubtful) {
-        error = partition_log_flush(log);
+    if (error != 0 || open->was_clean || is_fresh) {
+        return error;
     }
-    return error;
+    return partition_log_flush(log);
 }
 
 static int open_folder(struct partition_log *log,
@@ -678,6 +631,7 @@ static int open_folder(struct partition_log *log,
         error = leader_epochs_load(&log->epochs, log->place.runtime, log->dir);
         if (error == ERR_CORRUPT && !open->was_clean) {
             (void)leader_epochs_clear(&log->epochs);
+            log->are_epochs_unsaved = true;
             error = 0;
         }
     }
