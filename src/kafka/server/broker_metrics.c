@@ -224,14 +224,14 @@ static bool is_under_min_isr(const struct partition *partition)
 {
     const struct topic_partition *state = state_of(partition);
     return partition->is_leader && state != NULL &&
-           state->isr_count < partition->topic->config.min_insync_replicas;
+           state->isr_count < topic_partition_min_isr(state, &partition->topic->config);
 }
 
 static bool is_at_min_isr(const struct partition *partition)
 {
     const struct topic_partition *state = state_of(partition);
     return partition->is_leader && state != NULL &&
-           state->isr_count == partition->topic->config.min_insync_replicas;
+           state->isr_count == topic_partition_min_isr(state, &partition->topic->config);
 }
 
 #define PARTITIONS(name, counts)                                      \

@@ -127,7 +127,8 @@ static bool has_replicas(const struct partition *partition)
     if (topic == NULL || partition->index >= topic->partition_count) {
         return true;
     }
-    return topic->partitions[partition->index].isr_count >= topic->config.min_insync_replicas;
+    const struct topic_partition *state = &topic->partitions[partition->index];
+    return state->isr_count >= topic_partition_min_isr(state, &topic->config);
 }
 
 static int16_t append_records(struct group_shard *shard,

@@ -45,6 +45,14 @@ struct topic_partition {
     struct partition *hosted; /* NULL: not here */
 };
 
+/* Partition.effectiveMinIsr of 3.9: min.insync.replicas asks for no more replicas than there are.
+ */
+static inline int32_t topic_partition_min_isr(const struct topic_partition *partition,
+                                              const struct topic_config *config)
+{
+    return MIN(config->min_insync_replicas, partition->replica_count);
+}
+
 struct topic {
     struct list link; /* in name order */
     char name[TOPIC_NAME_MAX + 1];

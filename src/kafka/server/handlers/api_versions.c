@@ -67,6 +67,7 @@ void handle_api_versions(struct broker *broker, struct request *request)
         response.error_code = KAFKA_ERROR_INVALID_REQUEST;
     } else {
         list_apis(request, &response);
+        response.finalized_features_epoch = 0; /* version of the /feature znode */
     }
     request_reply(request, &response);
 }

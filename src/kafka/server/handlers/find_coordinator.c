@@ -113,6 +113,10 @@ void handle_find_coordinator(struct broker *broker, struct request *request)
         to->node_id = found.node_id;
         to->host = found.host;
         to->port = found.port;
+        if (found.error == KAFKA_ERROR_INVALID_REQUEST &&
+            body->key_type != KAFKA_COORDINATOR_SHARE) {
+            to->error_message = slice_of_cstr(kafka_error_text(found.error));
+        }
     }
     request_reply(request, &response);
 }

@@ -169,8 +169,8 @@ static int16_t refusal(const struct produce *produce,
                    ? KAFKA_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
                    : KAFKA_ERROR_INVALID_TXN_STATE;
     }
-    if (body->acks == -1 &&
-        topic->partitions[partition->index].isr_count < topic->config.min_insync_replicas) {
+    const struct topic_partition *state = &topic->partitions[partition->index];
+    if (body->acks == -1 && state->isr_count < topic_partition_min_isr(state, &topic->config)) {
         return KAFKA_ERROR_NOT_ENOUGH_REPLICAS;
     }
     return 0;
