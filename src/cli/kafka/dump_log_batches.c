@@ -304,6 +304,10 @@ static int print_records(struct dump *dump,
     struct record_iterator iterator;
     struct record record;
     int err = record_iterator_init(&iterator, batch, DUMP_BATCH_BYTES_MAX, &dump->scratch);
+    if (err != 0 && batch_codec(batch) != COMPRESSION_NONE) {
+        return dump_fail(dump, err, "org.apache.kafka.common.KafkaException",
+                         "Failed to decompress record stream");
+    }
     int iterated = err;
     while (err == 0 && (iterated = record_iterator_next(&iterator, &record)) == 0) {
         if (*last_offset != -1 && record.offset != *last_offset + 1) {

@@ -128,7 +128,6 @@ static size_t index_of(struct slice in, struct slice what)
 
 /* Cuts *rest at the separator; *part is null when it is not there and errors are ignored. */
 static int cut(const struct line_reader *reader,
-               struct slice line,
                struct slice separator,
                const char *what,
                struct slice *rest,
@@ -142,7 +141,8 @@ static int cut(const struct line_reader *reader,
                    ? ERR_OK
                    : errmsg_set(message, ERR_INVALID, "No %s found on line number %lld: '%.*s'",
                                 what, (long long)reader->line_number,
-                                (int)MIN(line.len, (size_t)800), (const char *)line.ptr);
+                                (int)MIN(reader->line.len, (size_t)800),
+                                (const char *)reader->line.ptr);
     }
     *part = slice_part(*rest, 0, at);
     *rest = slice_part(*rest, at + separator.len, rest->len);
@@ -218,16 +218,15 @@ int line_reader_parse(struct line_reader *reader,
 {
     struct slice rest = line;
     struct slice headers = SLICE_NULL;
+    reader->line = line;
     record->key = SLICE_NULL;
     record->header_count = 0;
     int err = ERR_OK;
     if (reader->parses_headers) {
-        err = cut(reader, line, reader->headers_delimiter, "headers delimiter", &rest, &headers,
-                  message);
+        err = cut(reader, reader->headers_delimiter, "headers delimiter", &rest, &headers, message);
     }
     if (err == 0 && reader->parses_key) {
-        err = cut(reader, line, reader->key_separator, "key separator", &rest, &record->key,
-                  message);
+        err = cut(reader, reader->key_separator, "key separator", &rest, &record->key, message);
     }
     if (err != 0) {
         return err;

@@ -38,6 +38,7 @@ struct line_reader {
     struct slice headers_key_separator;
     struct slice null_marker; /* null: none */
     int64_t line_number;
+    struct slice line;   /* the one that is parsed, for messages */
     struct buffer input; /* read and not yet taken */
     size_t taken;
     bool is_at_end;

@@ -329,22 +329,33 @@ static bool is_skipped(const struct message_formatter *formatter, int16_t versio
                                                    : false;
 }
 
-static int append_versioned(struct buffer *out,
-                            const char *name,
-                            int16_t version,
-                            enum kafka_record_kind kind,
-                            bool is_key,
-                            bool is_known,
-                            struct slice bytes)
+static enum kafka_record_kind record_kind(const struct message_formatter *formatter)
 {
-    buffer_append_cstr(out, name);
+    return formatter->kind == FORMAT_TRANSACTIONS_JSON ? KAFKA_RECORD_TRANSACTION
+           : formatter->kind == FORMAT_GROUPS_JSON     ? KAFKA_RECORD_GROUP_METADATA
+                                                       : KAFKA_RECORD_OFFSET_COMMIT;
+}
+
+/* {"version":1,"data":...}, or "unknown" in the place of what is not understood. */
+static int append_versioned(const struct message_formatter *formatter,
+                            bool is_key,
+                            struct slice bytes,
+                            struct buffer *out)
+{
+    int16_t version = 0;
+    int err = kafka_record_version(bytes, &version);
+    if (err != 0) {
+        return err;
+    }
     buffer_append_cstr(out, "{\"version\":");
     buffer_append_decimal(out, version);
     buffer_append_cstr(out, ",\"data\":");
-    int err = ERR_UNSUPPORTED;
-    if (is_known) {
-        err = is_key ? kafka_record_key_json(kind, bytes, out)
-                     : kafka_record_value_json(kind, bytes, false, out);
+    if (!is_key) {
+        err = kafka_record_value_json(record_kind(formatter), bytes, false, out);
+    } else if (wants(formatter, version)) {
+        err = kafka_record_key_json(record_kind(formatter), bytes, out);
+    } else {
+        err = ERR_UNSUPPORTED;
     }
     if (err == ERR_UNSUPPORTED) {
         buffer_append_cstr(out, "\"unknown\"");
@@ -354,37 +365,32 @@ static int append_versioned(struct buffer *out,
     return err;
 }
 
+static int append_side(const struct message_formatter *formatter,
+                       bool is_key,
+                       struct slice bytes,
+                       struct buffer *out)
+{
+    buffer_append_cstr(out, is_key ? "{\"key\":" : ",\"value\":");
+    if (slice_is_null(bytes)) {
+        buffer_append_cstr(out, "null");
+        return ERR_OK;
+    }
+    return append_versioned(formatter, is_key, bytes, out);
+}
+
 static int format_json(const struct message_formatter *formatter,
                        const struct formatted_message *record,
                        struct buffer *out,
                        struct errmsg *message)
 {
-    enum kafka_record_kind kind = formatter->kind == FORMAT_TRANSACTIONS_JSON
-                                      ? KAFKA_RECORD_TRANSACTION
-                                  : formatter->kind == FORMAT_GROUPS_JSON
-                                      ? KAFKA_RECORD_GROUP_METADATA
-                                      : KAFKA_RECORD_OFFSET_COMMIT;
     int16_t version = 0;
-    int err = ERR_OK;
-    if (slice_is_null(record->key)) {
-        buffer_append_cstr(out, "{\"key\":null");
-    } else {
-        err = kafka_record_version(record->key, &version);
-        if (err == 0 && is_skipped(formatter, version)) {
-            return ERR_OK;
-        }
-        err = err != 0 ? err
-                       : append_versioned(out, "{\"key\":", version, kind, true,
-                                          wants(formatter, version), record->key);
+    bool has_version = !slice_is_null(record->key) &&
+                       kafka_record_version(record->key, &version) == 0;
+    if (has_version && is_skipped(formatter, version)) {
+        return ERR_OK;
     }
-    if (slice_is_null(record->value)) {
-        buffer_append_cstr(out, ",\"value\":null");
-    } else if (err == 0) {
-        err = kafka_record_version(record->value, &version);
-        err = err != 0
-                  ? err
-                  : append_versioned(out, ",\"value\":", version, kind, false, true, record->value);
-    }
+    int err = append_side(formatter, true, record->key, out);
+    err = err != 0 ? err : append_side(formatter, false, record->value, out);
     buffer_append_cstr(out, "}\n");
     return err == 0 ? ERR_OK
                     : errmsg_set(message, err,

@@ -250,7 +250,9 @@ void tool_log(const char *level, const char *logger, const char *format, ...)
 static void log_line(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
     (void)client;
-    if (level <= 4) {
+    /* A coordinator that is still loading is asked again: no news for anybody. */
+    bool is_retried = strcmp(facility, "GETPID") == 0 && strstr(text, "retrying") != NULL;
+    if (level <= 4 && !is_retried) {
         tool_log(level <= 3 ? "ERROR" : "WARN", "librdkafka", "[%s] %s", facility, text);
     }
 }
