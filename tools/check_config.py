@@ -10,6 +10,7 @@ import generate_docs
 import source_tree
 
 FOLDER = "src/zookeeper/server/"
+KAFKA_PARSERS = ("src/kafka/server/broker_config", "src/kafka/server/config_value")
 
 
 def main():
@@ -24,9 +25,16 @@ def main():
     words = set()
     for path in source_tree.files(".c"):
         name = path.as_posix()
-        if name.startswith("src/") and not name.startswith(FOLDER + "config"):
+        is_reader = not name.startswith((FOLDER + "config", *KAFKA_PARSERS))
+        if name.startswith("src/") and is_reader:
             words |= set(re.findall(r"(?:->|\.)(\w+)", (source_tree.ROOT / path).read_text()))
-    findings = [f"{generate_docs.CONFIG_TABLE}: {name} is said to be obeyed, but nothing reads {field}"
+    for _, table, _, _ in generate_docs.KAFKA_TABLES:
+        rows = (source_tree.ROOT / table).read_text()
+        for match in generate_docs.KAFKA_ROW.finditer(rows[rows.index("config_key keys[] = {"):]):
+            if match["kind"] in ("OBEYED", "CHOICE"):
+                values = generate_docs.kafka_arguments(match["args"], {})
+                fields[values[5].removeprefix("topic.")] = values[0]
+    findings = [f"{name} is said to be obeyed, but nothing reads {field}"
                 for field, name in fields.items() if field not in words]
     source_tree.finish("check_config", findings, len(fields), "Obey the key, or say in the table why not")
 

@@ -119,6 +119,61 @@ def configuration_page():
     return "\n".join(lines) + "\n"
 
 
+KAFKA_TABLES = (
+    ("kafka-broker-configuration.md", "src/kafka/server/broker_config_keys.c", "Kafka: brokers' configuration keys",
+     ["A key stands in `server.properties`, or is given as `--override <key>=<value>`. Every key of Apache Kafka 2.7",
+      "to 3.9 in ZooKeeper mode is known. A key without effect is told once at start; a key that is refused stops the",
+      "start with what to do, when it has another value than its default; an unknown key is reported with the nearest",
+      "known one. Keys of the modes `cluster` and `broker` can be changed while the broker runs",
+      "(`kafka-configs.sh`)."]),
+    ("kafka-topic-configuration.md", "src/kafka/server/topic_config_keys.c", "Kafka: topics' configuration keys",
+     ["A key is given when a topic is made, or changed by `kafka-configs.sh --alter --topic`. What a topic does not set",
+      "comes from the broker's key beside it."]),
+)
+KAFKA_ROW = re.compile(
+    r"""(?P<kind>OBEYED|CHOICE|SPECIAL|IDLE|REFUSED)\((?P<args>(?:[^()"]|"[^"]*"|\([^()]*\))*)\)\s*,"""
+    r"""|/\*(?P<section>.*?)\*/""", re.DOTALL)
+KAFKA_MODES = {"RO": "", "CW": "cluster", "PB": "broker"}
+
+
+def kafka_arguments(text, texts):
+    """The arguments of a row; strings without their quotes, names of macros replaced."""
+    values = []
+    for word in re.findall(r'(?:"[^"]*"\s*)+|[^,\s][^,]*', text):
+        word = word.strip()
+        literals = re.findall(r'"([^"]*)"', word)
+        values.append("".join(literals) if literals else texts.get(word, word))
+    return values
+
+
+def kafka_page(table, title, words):
+    source = (source_tree.ROOT / table).read_text()
+    texts = {name: "".join(re.findall(r'"([^"]*)"', text))
+             for name, text in re.findall(r'#define (\w+)\s+(?:\\\n\s*)?("[^"\n]*")', source)}
+    body = source[source.index("config_key keys[] = {"):source.index("\n};")]
+    of_topics = "topic" in table
+    note = f"Generated from `{table}` by `tools/check_generated.py --fix`; do not edit."
+    lines = [f"# {title}", "", note, "", *words]
+    rows = 0
+    for match in KAFKA_ROW.finditer(body):
+        if match["section"]:
+            name = match["section"].strip()
+            lines += ["", f"## {name[0].upper()}{name[1:]}", ""]
+            lines += ["| key | type | default | broker's key | here |", "|---|---|---|---|---|"] if of_topics else [
+                "| key | type | default | dynamic | here |", "|---|---|---|---|---|"]
+            continue
+        rows += 1
+        values = kafka_arguments(match["args"], texts)
+        key, kind, default, fourth, text = values[0], values[1].lower(), values[2], values[3], values[-1]
+        shown = "" if default == "NULL" else f"`{default}`" if default else "empty"
+        fourth = ("" if fourth == "NULL" else f"`{fourth}`") if of_topics else KAFKA_MODES[fourth]
+        said = {"IDLE": "no effect: ", "REFUSED": "refused: "}.get(match["kind"], "")
+        lines.append(f"| `{key}` | {kind} | {cell(shown)} | {fourth} | {said}{cell(text)} |")
+    if rows != len(re.findall(r"^    (?:OBEYED|CHOICE|SPECIAL|IDLE|REFUSED)\(", body, re.MULTILINE)):
+        raise SystemExit(f"generate_docs: {table} has rows that are not understood")
+    return "\n".join(lines) + "\n"
+
+
 def pages():
     """{path: text} of every generated page."""
     made = {}
@@ -131,4 +186,6 @@ def pages():
         made[base / f"{folder.name}-messages.md"] = messages_page(folder)
         made[base / f"{folder.name}-numbers.md"] = constants_page(folder)
     made[base / "zookeeper-configuration.md"] = configuration_page()
+    for name, table, title, words in KAFKA_TABLES:
+        made[base / name] = kafka_page(table, title, words)
     return made

@@ -1,4 +1,4 @@
-"""The broker as a process: start, stop, crash, restart; wrong configurations, ports and folders in use, ZooKeeper away."""
+"""The broker as a process: start, stop, crash, restart; wrong configurations, what is in use, ZooKeeper away."""
 
 import os
 import signal
@@ -197,8 +197,9 @@ def test_samsa_start(tmp_path):
                 break
         assert f"Kafka        localhost:{kafka}" in screen
         assert f"ZooKeeper    localhost:{zookeeper}" in screen
-        done = subprocess.run([samsa_bin_dir() / "kafka-topics.sh", "--bootstrap-server", f"127.0.0.1:{kafka}", "--create",
-                               "--topic", "one"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([samsa_bin_dir() / "kafka-topics.sh", "--bootstrap-server", f"127.0.0.1:{kafka}",
+                               "--create", "--topic", "one"],
+                              capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, done.stderr
         listed = subprocess.run([samsa, "ps"], capture_output=True, text=True, timeout=30, check=False).stdout
         assert any(str(process.pid) in line and "ZooKeeper, Kafka" in line for line in listed.splitlines())

@@ -440,8 +440,11 @@ static void settle_id(struct cluster_task *task)
         id_settled(task, config->broker_id);
     } else if (stored >= 0) {
         id_settled(task, stored);
-    } else {
+    } else if (config->broker_id_generation_enable) {
         task_run(task, sequence_step, sequence_taken);
+    } else {
+        cluster_fail(task->cluster, "broker.id must be greater than or equal to 0");
+        task_end(task);
     }
 }
 

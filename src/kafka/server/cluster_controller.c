@@ -125,6 +125,42 @@ static void wait_for_it(struct cluster *cluster, const struct election *election
     runtime_timer_set(&cluster->retry_timer, now + WAIT_TURN_NS);
 }
 
+/* ---- before the registration -------------------------------------------------------------------
+ */
+
+static void prelook_step(struct cluster_task *task)
+{
+    task_get(task, SLICE_LIT("/controller"), NULL, on_controller, task->state);
+}
+
+static void prelooked(struct cluster_task *task)
+{
+    struct cluster *cluster = task->cluster;
+    struct election seen = *(const struct election *)task->state;
+    bool is_another = seen.controller_err == ZK_ERR_OK &&
+                      seen.controller.broker_id != cluster->broker->config.broker_id &&
+                      seen.controller.kraft_epoch < 0;
+    task_end(task);
+    if (is_another) {
+        wait_for_it(cluster, &seen);
+    } else {
+        registration_write(cluster);
+    }
+}
+
+/* Nobody should see a broker registered that will not serve: while another one is controller this
+ * one does not even begin to. */
+void registration_begin(struct cluster *cluster)
+{
+    struct cluster_task *task = task_create(cluster);
+    if (cluster->phase != CLUSTER_REGISTERING) {
+        cluster_set_phase(cluster, CLUSTER_REGISTERING);
+    }
+    task->is_early = true;
+    task->state = ARENA_NEW(&task->arena, struct election);
+    task_run(task, prelook_step, prelooked);
+}
+
 static void elected(struct cluster_task *task);
 static void feature_step(struct cluster_task *task);
 static void feature_read(struct cluster_task *task);

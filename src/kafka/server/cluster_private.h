@@ -206,7 +206,8 @@ void cluster_fail(struct cluster *cluster, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void cluster_set_phase(struct cluster *cluster, enum cluster_phase phase);
 
-void registration_begin(struct cluster *cluster);
+void registration_begin(struct cluster *cluster); /* cluster_controller.c: looks first */
+void registration_write(struct cluster *cluster);
 void registration_read_brokers(struct cluster *cluster); /* /brokers/ids, with a watch */
 void controller_begin(struct cluster *cluster);
 void controller_watch(struct cluster *cluster); /* after the election: what a controller hears of */

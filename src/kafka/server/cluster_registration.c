@@ -345,15 +345,12 @@ void registration_read_brokers(struct cluster *cluster)
     task_run(task, list_others_step, others_listed);
 }
 
-void registration_begin(struct cluster *cluster)
+void registration_write(struct cluster *cluster)
 {
     struct cluster_task *task = task_create(cluster);
     struct registration *registration = ARENA_NEW(&task->arena, struct registration);
     task->is_early = true;
     task->state = registration;
-    if (cluster->phase != CLUSTER_REGISTERING) {
-        cluster_set_phase(cluster, CLUSTER_REGISTERING);
-    }
     if (cluster->old_session_id == 0) {
         read_session(cluster);
     }
