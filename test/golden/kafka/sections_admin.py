@@ -18,7 +18,8 @@ def log_dirs(rec):
             a.ask("alter_replica_log_dirs", version, "to a folder", dirs=[
                 {"path": path, "topics": [{"name": "on-disk", "partitions": [0]}]}])
         a.ask("alter_replica_log_dirs", version, "unknown", dirs=[
-            {"path": folder, "topics": [{"name": "nobody", "partitions": [0]}, {"name": "on-disk", "partitions": [9]}]}])
+            {"path": folder, "topics": [{"name": "nobody", "partitions": [0]},
+                                        {"name": "on-disk", "partitions": [9]}]}])
         a.ask("alter_replica_log_dirs", version, "nothing", dirs=[])
 
 

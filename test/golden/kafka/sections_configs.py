@@ -53,7 +53,8 @@ def describe_loggers(rec):
 
 
 def show(rec, talk, kind, name, *keys):
-    talk.ask("describe_configs", 4, "what it is now", include_synonyms=True, resources=[resource(kind, name, list(keys))])
+    talk.ask("describe_configs", 4, "what it is now", include_synonyms=True,
+             resources=[resource(kind, name, list(keys))])
 
 
 def alter(talk, version, what, *resources, **more):
@@ -76,7 +77,8 @@ def alter_configs(rec):
         alter(a, version, "only checked", (TOPIC, "altered", [("retention.ms", "7")]), validate_only=True)
         alter(a, version, "none", (TOPIC, "altered", []))
         show(rec, a, TOPIC, "altered", "retention.ms", "segment.bytes", "cleanup.policy")
-        for key, value in (("nonsense", "1"), ("retention.ms", "many"), ("retention.ms", None), ("cleanup.policy", "x")):
+        for key, value in (("nonsense", "1"), ("retention.ms", "many"), ("retention.ms", None),
+                           ("cleanup.policy", "x")):
             alter(a, version, f"{key}={value}", (TOPIC, "altered", [(key, value)]))
         alter(a, version, "unknown topics", (TOPIC, "nobody", [("retention.ms", "1")]), (TOPIC, "", []),
               (TOPIC, "bad name", []))

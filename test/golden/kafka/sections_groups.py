@@ -10,8 +10,8 @@ ASSIGNMENT = b"\0\0" + codec.encode("consumer_assignment", 0, {
     "assigned_partitions": [{"topic": "grouped", "partitions": [0]}], "user_data": None})
 
 
-def join(talk, version, what, group, member="", protocols=("range",), kind="consumer", send=False, metadata=SUBSCRIPTION,
-         **more):
+def join(talk, version, what, group, member="", protocols=("range",), kind="consumer", send=False,
+         metadata=SUBSCRIPTION, **more):
     fields = {"group_id": group, "session_timeout_ms": 30000, "rebalance_timeout_ms": 30000, "member_id": member,
               "protocol_type": kind, "protocols": [{"name": name, "metadata": metadata} for name in protocols], **more}
     if send:

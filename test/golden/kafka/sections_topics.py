@@ -46,7 +46,8 @@ def create_topics(rec):
 def create_topics_errors(rec):
     a = rec.connect()
     cases = [(f"the name {name[:20]!r}", new(name)) for name in
-             ("", ".", "..", "bad name", "a/b", "a:b", "x" * 249, "x" * 250, "\u00e4", "__consumer_offsets", "create_0", "create.0")]
+             ("", ".", "..", "bad name", "a/b", "a:b", "x" * 249, "x" * 250, "\u00e4", "__consumer_offsets",
+              "create_0", "create.0")]
     cases += [(f"{count} partitions", new("refused", count)) for count in (0, -1, -2, -100)]
     cases += [(f"{count} replicas", new("refused", 1, count)) for count in (0, -1, -2, 2, 100)]
     cases += [("an assignment and partitions", new("refused", 1, -1, assignments=[

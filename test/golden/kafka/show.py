@@ -189,8 +189,8 @@ def show_batch(raw, names):
     # A control record's body tells the coordinator's epoch; its time is the broker's.
     checked = "ok" if batch.crc32c(raw[21:]) == crc else "WRONG"
     return (f"offset={base} magic={magic} epoch={epoch} crc={checked} attributes={attributes} last={last} "
-            f"time={show_number(first_time)}-{show_number(max_time)} producer={names.producer(producer)}/{producer_epoch}/{sequence} "
-            f"count={count} {body.hex()}")
+            f"time={show_number(first_time)}-{show_number(max_time)} "
+            f"producer={names.producer(producer)}/{producer_epoch}/{sequence} count={count} {body.hex()}")
 
 
 class Shower:
@@ -234,7 +234,8 @@ class Shower:
             if field.kind == "records":
                 deeper += [(None, one, where) for one in show_records(value, self.names)]
             elif field.kind == "array" and field.element == "struct" and value is not None:
-                value = [one for one in value if not OURS.match(str(one.get("name")))] if field.name == "configs" else value
+                if field.name == "configs":
+                    value = [one for one in value if not OURS.match(str(one.get("name")))]
                 if field.name not in LABELLED:
                     line.append(f"{field.name}={len(value)}")
                 deeper += [(field.record, one, f"{where}[{label}]") for label, one in
