@@ -167,6 +167,6 @@ int kafka_options_error(struct kafka_options *options,
 void kafka_options_print(const struct kafka_options_syntax *syntax, FILE *out);
 
 /* What --version prints: the Apache release whose behaviour this is. */
-#define KAFKA_TOOLS_VERSION "3.9.1"
+#define KAFKA_TOOLS_VERSION "3.9.2"
 
 #endif
