@@ -366,7 +366,7 @@ static void test_acks_0(void **state)
 static void few_connections(struct net_fixture *changed)
 {
     changed->broker.config.max_connections_per_ip = 3;
-    changed->broker.config.connections_max_idle_ms = 300;
+    changed->broker.config.connections_max_idle_ms = 1000;
 }
 
 static int begin_few(void **state)
@@ -381,7 +381,7 @@ static void test_connections_of_one_address(void **state)
     (void)state;
     struct net_client clients[4];
     /* The first is idle, too, but for a request that waits for us. */
-    fetch(1, 0, 0, 900, 1 << 20);
+    fetch(1, 0, 0, 2200, 1 << 20);
     for (int i = 0; i < 4; i++) {
         net_connect(&fixture, &clients[i]);
         if (i == 0) {
@@ -523,6 +523,25 @@ static void test_throttled_fetch_is_empty(void **state)
     net_leave(&client);
 }
 
+/* request_percentage: time of the thread, paid back by a pause of at most a second. */
+static void test_busy_client_is_muted(void **state)
+{
+    (void)state;
+    struct net_client client;
+    assert_true(quota_table_set(fixture.broker.quotas, SLICE_LIT("clients"), SLICE_LIT("test"),
+                                SLICE_LIT("request_percentage"), SLICE_LIT("0.0000001")));
+    net_connect(&fixture, &client);
+    api_versions(0, 1);
+    api_versions(0, 2);
+    send_bytes(&client);
+    expect_versions(&client, 0, 1, 0);
+    uint64_t told_ns = runtime_now_ns(fixture.broker.runtime);
+    expect_versions(&client, 0, 2, 0);
+    uint64_t waited_ns = runtime_now_ns(fixture.broker.runtime) - told_ns;
+    assert_in_range(waited_ns / 1000000, 500, 3000);
+    net_leave(&client);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -543,6 +562,7 @@ int main(void)
         TEST(test_slow_reader),
         TEST(test_throttled_produce_mutes),
         TEST(test_throttled_fetch_is_empty),
+        TEST(test_busy_client_is_muted),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -443,7 +443,11 @@ static void on_mute_end(struct runtime_timer *timer)
 void connection_mute(struct connection *connection, int32_t time_ms)
 {
     uint64_t now_ns = runtime_now_ns(connection->sockets->runtime);
-    runtime_timer_set(&connection->mute_timer, now_ns + (uint64_t)time_ms * NS_PER_MS);
+    uint64_t until_ns = now_ns + (uint64_t)time_ms * NS_PER_MS;
+    /* Of two reasons the longer one. */
+    if (!connection->mute_timer.armed || connection->mute_timer.deadline_ns < until_ns) {
+        runtime_timer_set(&connection->mute_timer, until_ns);
+    }
 }
 
 /* ---- accepting ------------------------------------------------------------------------------- */

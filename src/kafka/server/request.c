@@ -16,6 +16,7 @@
 #include "generated/kafka/constants.h"
 #include "generated/kafka/messages.h"
 #include "kafka/server/connection_private.h"
+#include "kafka/server/quotas.h"
 #include "runtime/log.h"
 #include "wire/codec.h"
 
@@ -25,6 +26,8 @@
 /* A body's structs may take so much memory: many small elements weigh more in C than on the wire.
  */
 #define DECODED_BYTES_MAX ((size_t)48 << 20)
+#define REQUEST_THROTTLE_MS_MAX 1000 /* a window of quotas */
+#define NS_PER_MS UINT64_C(1000000)
 #define ANSWER_BYTES_MAX ((size_t)1 << 30)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -189,6 +192,28 @@ static void count_request(struct sockets *sockets, const struct request *request
     sockets->stats.in_flight += 1;
 }
 
+/* request_percentage: the handler's time is counted as the thread's. The answer may have left by
+ * then, so only the connection's pause tells; at most a second of it (KIP-124). */
+static void handle_measured(struct connection *connection, struct request *request)
+{
+    struct broker *broker = connection->sockets->broker;
+    uint64_t begin_ns = runtime_now_ns(broker->runtime);
+    char client_id[QUOTA_NAME_MAX];
+    size_t len = MIN(request->client_id.len, sizeof client_id);
+    if (len > 0) {
+        memcpy(client_id, request->client_id.ptr, len);
+    }
+    struct slice user = request_principal(request);
+    request->api->handle(broker, request);
+    uint64_t end_ns = runtime_now_ns(broker->runtime);
+    double percent_seconds = (double)(end_ns - begin_ns) / 1e7;
+    int32_t wait_ms = quota_record(broker->quotas, QUOTA_REQUEST, user, slice_of(client_id, len),
+                                   percent_seconds, (int64_t)(end_ns / NS_PER_MS));
+    if (wait_ms > 0 && !connection->is_closing) {
+        connection_mute(connection, MIN(wait_ms, REQUEST_THROTTLE_MS_MAX));
+    }
+}
+
 void request_start(struct connection *connection, struct slice frame)
 {
     struct sockets *sockets = connection->sockets;
@@ -223,7 +248,11 @@ void request_start(struct connection *connection, struct slice frame)
     count_request(sockets, request);
     list_append(&connection->requests, &request->link);
     connection->request_count += 1;
-    api->handle(sockets->broker, request);
+    if (UNLIKELY(!quota_table_is_empty(sockets->broker->quotas, QUOTA_REQUEST))) {
+        handle_measured(connection, request);
+    } else {
+        api->handle(sockets->broker, request);
+    }
 }
 
 /* ---- answering ------------------------------------------------------------------------------- */
