@@ -21,8 +21,7 @@
  *
  * LIMITS. A frame's length is checked before anything is kept for it (socket.request.max.bytes).
  * Memory grows with the bytes that came, never with those announced. All cut frames together keep
- * below queued.max.request.bytes: above it, connections with large ones stop reading, but for one
- * (`favoured`), which may finish; a favoured one that stalls is closed. A peer that does not take
+ * below queued.max.request.bytes (cut_frames.c). A peer that does not take
  * its answers gets no further request started (OUTPUT_HOLD_BYTES).
  *
  * WHAT GOES WRONG. What is no request (a length that cannot be, an unknown API or version, a body
@@ -46,15 +45,7 @@
 
 /* A frame whose missing part is larger is read into its place. */
 #define READ_INTO_BYTES_MIN ((size_t)32 << 10)
-/* From here on as much as came is reserved ahead for a frame that is not whole. */
-#define RESERVE_BYTES_MIN ((size_t)64 << 10)
-#define PARTIAL_KEEP_BYTES ((size_t)4 << 10)
 #define PARTIAL_SLACK_BYTES ((size_t)2 << 20) /* what one read may bring behind a whole frame */
-
-/* A cut frame of more bytes counts as large where memory is short. */
-#define PARTIAL_LARGE_BYTES ((size_t)64 << 10)
-#define PARTIAL_BUDGET_BYTES ((uint64_t)1 << 30) /* when queued.max.request.bytes is -1 */
-#define FAVOURED_STALL_NS (10 * UINT64_C(1000000000))
 
 /* No further request starts while more than this waits for the peer. */
 #define OUTPUT_HOLD_BYTES ((size_t)1 << 20)
@@ -62,7 +53,6 @@
 #define HELD_TURNS_MAX 2
 #define PIPELINE_REQUESTS_MAX 256 /* Produce under way on one connection */
 #define TURN_ROUNDS_MAX 16
-#define CLOSE_LINGER_MS 2000
 #define BAD_LOG_NS UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -117,99 +107,6 @@ void connection_close_bad(struct connection *connection, const char *why, int64_
             sockets->stats.closed_bad);
     }
     connection_close(connection, 0);
-}
-
-/* ---- the memory of cut frames ---------------------------------------------------------------- */
-
-static void count_partial(struct connection *connection)
-{
-    struct sockets *sockets = connection->sockets;
-    sockets->stats.partial_bytes += connection->partial.cap - connection->partial_counted;
-    connection->partial_counted = connection->partial.cap;
-}
-
-static uint64_t partial_budget(const struct sockets *sockets)
-{
-    int64_t configured = sockets->broker->config.queued_max_request_bytes;
-    return configured > 0 ? (uint64_t)configured : PARTIAL_BUDGET_BYTES;
-}
-
-/* An emptied buffer that is large waits for the next large frame of anybody. */
-static void partial_give_back(struct connection *connection)
-{
-    struct sockets *sockets = connection->sockets;
-    struct buffer *partial = &connection->partial;
-    if (partial->cap > PARTIAL_KEEP_BYTES && sockets->spare_count < SPARE_BUFFERS_MAX &&
-        partial->cap <= SPARE_BUFFER_BYTES_MAX) {
-        sockets->spares[sockets->spare_count] = *partial;
-        sockets->spare_count += 1;
-        buffer_init(partial, partial->limit);
-    } else {
-        buffer_clear(partial, PARTIAL_KEEP_BYTES);
-    }
-    partial->len = 0;
-    count_partial(connection);
-}
-
-/* Room for a frame of `whole` bytes, of which some are in `partial`: from a spare buffer at once,
- * else growing with what came. */
-static void partial_reserve(struct connection *connection, size_t whole)
-{
-    struct sockets *sockets = connection->sockets;
-    struct buffer *partial = &connection->partial;
-    if (partial->cap >= whole) {
-        return;
-    }
-    for (size_t i = sockets->spare_count; i > 0; i--) {
-        struct buffer *spare = &sockets->spares[i - 1];
-        if (spare->cap >= whole) {
-            struct buffer small = *partial;
-            *partial = *spare;
-            partial->limit = small.limit;
-            partial->len = 0;
-            buffer_append(partial, buffer_slice(&small));
-            buffer_release(&small);
-            sockets->spare_count -= 1;
-            sockets->spares[i - 1] = sockets->spares[sockets->spare_count];
-            count_partial(connection);
-            return;
-        }
-    }
-    if (partial->len >= RESERVE_BYTES_MIN) {
-        (void)buffer_reserve(partial, MIN(whole - partial->len, partial->len));
-        count_partial(connection);
-    }
-}
-
-/* Over the budget, large cut frames wait; one of them may go on. */
-static bool may_collect(struct connection *connection)
-{
-    struct sockets *sockets = connection->sockets;
-    if (sockets->favoured == connection ||
-        sockets->stats.partial_bytes + connection->partial.len <= partial_budget(sockets) ||
-        connection->partial.len < PARTIAL_LARGE_BYTES) {
-        return true;
-    }
-    if (sockets->favoured == NULL) {
-        sockets->favoured = connection;
-        sockets->favoured_ns = runtime_now_ns(sockets->runtime);
-        runtime_timer_set(&sockets->idle_timer, sockets->favoured_ns + FAVOURED_STALL_NS);
-        return true;
-    }
-    if (list_is_empty(&connection->short_link)) {
-        list_append(&sockets->short_of_memory, &connection->short_link);
-    }
-    return false;
-}
-
-/* The favoured frame is whole or gone, or memory has come back: the next may go on. */
-static void collect_next(struct sockets *sockets)
-{
-    struct list *link;
-    sockets->favoured = NULL;
-    while ((link = list_pop(&sockets->short_of_memory)) != NULL) {
-        connection_run(CONTAINER_OF(link, struct connection, short_link));
-    }
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */
@@ -314,7 +211,7 @@ static void take_partial(struct connection *connection)
         buffer_consume(&connection->partial, taken);
     }
     if (taken > 0 && connection->sockets->favoured == connection) {
-        collect_next(connection->sockets);
+        partial_next(connection->sockets);
     }
 }
 
@@ -341,7 +238,7 @@ static void keep_bytes(struct connection *connection, struct slice bytes)
         return;
     }
     buffer_append(&connection->partial, bytes);
-    count_partial(connection);
+    partial_count(connection);
 }
 
 static void take_bytes(struct connection *connection, struct slice bytes)
@@ -372,7 +269,7 @@ static void settle_reading(struct connection *connection)
         return;
     }
     struct buffer *partial = &connection->partial;
-    bool may_read = !connection->is_stopped && may_collect(connection);
+    bool may_read = !connection->is_stopped && partial_may_grow(connection);
     tcp_read_into(connection->stream, NULL, 0);
     if (may_read && partial->len >= 4) {
         size_t missing = partial_missing(connection);
@@ -563,9 +460,9 @@ static void connection_free(struct connection *connection, bool tells)
     list_remove(&connection->held_link);
     sockets->stats.connections -= 1;
     buffer_release(&connection->partial);
-    count_partial(connection);
+    partial_count(connection);
     if (sockets->favoured == connection) {
-        collect_next(sockets);
+        partial_next(sockets);
     }
     mem_free(connection, sizeof *connection);
 }
@@ -617,7 +514,7 @@ static void on_idle(struct runtime_timer *timer)
     if (favoured != NULL && now_ns - sockets->favoured_ns >= FAVOURED_STALL_NS) {
         connection_close_bad(favoured, "its large request stalls while others wait for memory",
                              (int64_t)favoured->partial.len);
-        collect_next(sockets);
+        partial_next(sockets);
     }
     LIST_FOR_EACH_SAFE(link, after, &sockets->connections)
     {

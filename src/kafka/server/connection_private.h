@@ -102,6 +102,23 @@ void connection_run(struct connection *connection);
 void connection_mute(struct connection *connection, int32_t time_ms);
 void sockets_accept_hook(struct tcp_stream *stream, void *ctx); /* ctx: struct kafka_listener */
 
+/* ---- cut_frames.c ---------------------------------------------------------------------------- */
+
+/* A favoured connection that brings nothing for so long is closed. */
+#define FAVOURED_STALL_NS (10 * UINT64_C(1000000000))
+
+/* partial's memory has changed. */
+void partial_count(struct connection *connection);
+/* It is empty. */
+void partial_give_back(struct connection *connection);
+/* Room for a frame of `whole` bytes, of which some are in `partial`: from a spare buffer at once,
+ * else growing with what came. */
+void partial_reserve(struct connection *connection, size_t whole);
+/* Over the budget, large cut frames wait; one of them may go on. */
+bool partial_may_grow(struct connection *connection);
+/* The favoured frame is whole or gone: the next may go on. */
+void partial_next(struct sockets *sockets);
+
 /* ---- request.c ------------------------------------------------------------------------------- */
 
 /* Makes a request of a whole frame and handles it, or closes the connection. */
