@@ -1,5 +1,5 @@
-/* fuzz_kafka_properties.c - server.properties of any bytes: read, or refused with a sentence; what is
- * read is within its bounds, and reading it twice gives the same. */
+/* fuzz_kafka_properties.c - server.properties of any bytes: read, or refused with a sentence; what
+ * is read is within its bounds, and reading it twice gives the same. */
 #include <stdint.h>
 #include <string.h>
 
