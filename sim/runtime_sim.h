@@ -84,6 +84,10 @@ void sim_runtime_free(struct runtime *runtime);
  * machine is gone. */
 void sim_runtime_die(struct runtime *runtime, bool announces);
 
+/* Of a dead one: its streams tell their owners that they are closed, as runtime_destroy does in a
+ * process that ends by itself, between X_detach and X_release. For owners that wait for it. */
+void sim_runtime_tell_closed(struct runtime *runtime);
+
 /* No turns until resumed: the machine swaps, or somebody stopped the process. */
 void sim_runtime_pause(struct runtime *runtime);
 void sim_runtime_resume(struct runtime *runtime);

@@ -45,8 +45,9 @@ struct tcp_stream {
     bool paused;
     bool is_blocked;
     bool above_high;
-    bool was_reset;    /* the network said so; told in the next turn */
-    bool is_connected; /* of CONNECTING */
+    bool was_reset;        /* the network said so; told in the next turn */
+    bool is_connected;     /* of CONNECTING */
+    enum last_word unsaid; /* of a dead process: what its owner would have heard in a live one */
 };
 
 struct tcp_listener {
@@ -165,7 +166,8 @@ void tcp_close(struct tcp_stream *stream, uint32_t linger_ms)
 {
     ASSERT(stream->state != STREAM_ACCEPTED);
     if (stream->runtime->is_dead) {
-        return; /* nobody is told anything any more */
+        stream->unsaid = LAST_ON_CLOSE; /* nobody is told anything any more, unless asked for */
+        return;
     }
     if (stream->state == STREAM_CLOSED) {
         stream->last_word = LAST_ON_CLOSE;
@@ -188,6 +190,9 @@ static void stream_drop(struct tcp_stream *stream, bool announces)
     }
     list_remove(&stream->link);
     list_remove(&stream->dirty_link);
+    stream->unsaid = stream->state == STREAM_ACCEPTED     ? LAST_NOTHING
+                     : stream->state == STREAM_CONNECTING ? LAST_ON_OPEN
+                                                          : LAST_ON_CLOSE;
     stream->state = STREAM_CLOSED;
     stream->last_word = LAST_NOTHING;
     list_append(&stream->runtime->closed, &stream->link);
@@ -208,8 +213,24 @@ void streams_end(struct runtime *runtime, bool announces)
     }
     LIST_FOR_EACH(link, &runtime->closed)
     {
-        CONTAINER_OF(link, struct tcp_stream, link)->last_word = LAST_NOTHING;
+        struct tcp_stream *stream = CONTAINER_OF(link, struct tcp_stream, link);
+        if (stream->last_word != LAST_NOTHING) {
+            stream->unsaid = stream->last_word;
+        }
+        stream->last_word = LAST_NOTHING;
     }
+}
+
+void sim_runtime_tell_closed(struct runtime *runtime)
+{
+    ASSERT(runtime->is_dead);
+    LIST_FOR_EACH(link, &runtime->closed)
+    {
+        struct tcp_stream *stream = CONTAINER_OF(link, struct tcp_stream, link);
+        stream->last_word = stream->unsaid;
+        stream->reason = ERR_CANCELLED;
+    }
+    streams_finish_closed(runtime);
 }
 
 /* A callback may close any stream, so each is taken out of a list of its own while it is looked at.

@@ -10,14 +10,14 @@
 #include "wire/record_batch.h"
 
 #define CALL_TIMEOUT_MS 4000
-#define THINK_MAX_NS (30 * NS_PER_MS)
+#define THINK_MAX_NS (200 * NS_PER_MS)
 #define FETCH_WAIT_MS 100
 #define FETCH_BYTES 8192
 #define SCRATCH_BYTES_MAX ((size_t)1 << 24)
 
 static void think(struct kafka_world *world, struct runtime_timer *timer)
 {
-    uint64_t pause_ns = random_spread(&world->random, NS_PER_MS / 10, THINK_MAX_NS);
+    uint64_t pause_ns = random_spread(&world->random, NS_PER_MS, THINK_MAX_NS);
     runtime_timer_set(timer, runtime_now_ns(world->clients) + pause_ns);
 }
 
@@ -58,6 +58,10 @@ static void on_producer_id(void *ctx, const struct kafka_reply *reply)
     struct producer *producer = ctx;
     const struct kafka_init_producer_id_response *response = reply->response;
     producer->is_asking = false;
+    if (reply->error != 0 || response->error_code != 0) {
+        sim_trace("producer %d gets no id: %s %s", producer->idx, reply->message,
+                  reply->error != 0 ? "" : kafka_error_name(response->error_code));
+    }
     if (reply->error == 0 && response->error_code == 0) {
         producer->producer_id = response->producer_id;
         producer->producer_epoch = response->producer_epoch;
@@ -69,7 +73,10 @@ static void ask_producer_id(struct producer *producer)
 {
     struct kafka_init_producer_id_request request;
     codec_init(&kafka_init_producer_id_request_message, &request);
+    request.transactional_id = SLICE_NULL;
     request.transaction_timeout_ms = 60000;
+    request.producer_id = -1;
+    request.producer_epoch = -1;
     struct kafka_call made = {
         .request_message = &kafka_init_producer_id_request_message,
         .response_message = &kafka_init_producer_id_response_message,
@@ -402,6 +409,10 @@ static void on_committed(void *ctx, const struct kafka_reply *reply)
 {
     struct committer *committer = ctx;
     int16_t error = reply->error == 0 ? commit_error(reply->response, 0) : 0;
+    if (reply->error != 0 || error != 0) {
+        sim_trace("%s: commit failed: %s %s", committer->group, reply->message,
+                  kafka_error_name(error));
+    }
     committer->is_asking = false;
     committer->is_uncertain[committer->next] = reply->error != 0 || passes(error);
     if (reply->error == 0 && error == 0) {
@@ -427,6 +438,7 @@ static void commit(struct committer *committer)
     ASSERT(committer->next < COMMITS_MAX);
     partition.committed_offset = committer->next;
     partition.committed_leader_epoch = -1;
+    partition.commit_timestamp = -1;
     partition.committed_metadata = SLICE_LIT("");
     topic.name = SLICE_LIT(TOPIC_PLAIN);
     topic.partitions = &partition;
@@ -463,6 +475,9 @@ static void on_offsets(void *ctx, const struct kafka_reply *reply)
     struct committer *committer = ctx;
     const struct kafka_offset_fetch_response *response = reply->response;
     committer->is_asking = false;
+    if (reply->error != 0) {
+        sim_trace("%s: fetch of offsets failed: %s", committer->group, reply->message);
+    }
     if (reply->error == 0 && response->error_code == 0 &&
         response->topics[0].partitions[0].error_code == 0) {
         int64_t offset = response->topics[0].partitions[0].committed_offset;

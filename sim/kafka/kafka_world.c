@@ -8,7 +8,7 @@
 
 #include "sim/log_sim.h"
 
-#define PATIENCE_NS (300 * NS_PER_S)
+#define PATIENCE_NS (60 * NS_PER_S)
 #define PROGRESS_BATCHES 5u
 #define PROGRESS_ROUNDS 3u
 #define DISK_FULL_BYTES 150000u
@@ -112,7 +112,7 @@ static void draw_faults(struct kafka_world *world)
             world->fault_gap_ns[kind] = random_spread(random, 200 * NS_PER_MS, 20 * NS_PER_S);
         }
     }
-    world->fault_phase_ns = random_spread(random, 5 * NS_PER_S, 60 * NS_PER_S);
+    world->fault_phase_ns = random_spread(random, 3 * NS_PER_S, 20 * NS_PER_S);
     world->profile = (struct runtime_profile){
         .wake_max_ns = random_spread(random, 10 * NS_PER_US, 2 * NS_PER_MS),
         .job_max_ns = random_spread(random, 10 * NS_PER_US, 5 * NS_PER_MS),
@@ -356,8 +356,10 @@ static void demand(struct kafka_world *world,
     if (world->verdict == VERDICT_OK &&
         !run_until(world, until, world->schedule.now_ns + PATIENCE_NS) &&
         world->verdict == VERDICT_OK) {
-        kafka_world_fail(world, VERDICT_STUCK, "after everything was healed, %.0f s passed and %s",
-                         (double)PATIENCE_NS / 1e9, what);
+        kafka_world_fail(
+            world, VERDICT_STUCK, "after everything was healed, %.0f s passed and %s (%s %d)",
+            (double)PATIENCE_NS / 1e9, what,
+            world->waiting_for == NULL ? "nobody" : world->waiting_for, world->waiting_idx);
     }
 }
 
@@ -376,11 +378,15 @@ static bool all_progressed(struct kafka_world *world)
 {
     for (int i = 0; i < PRODUCERS; i++) {
         if (world->producers[i].batches < PROGRESS_BATCHES) {
+            world->waiting_for = "producer";
+            world->waiting_idx = i;
             return false;
         }
     }
     for (int i = 0; i < COMMITTERS; i++) {
         if (world->committers[i].rounds < PROGRESS_ROUNDS) {
+            world->waiting_for = "committer";
+            world->waiting_idx = i;
             return false;
         }
     }

@@ -259,6 +259,8 @@ struct kafka_world {
     uint64_t next_value;
     struct ghost ghost;
     struct kafka_campaign *campaign;
+    const char *waiting_for; /* who kept the last demand from being met */
+    int waiting_idx;
     enum verdict verdict;
     char verdict_text[2048];
 };

@@ -81,6 +81,8 @@ static void end_incarnation(struct machine *machine)
     if (machine->broker != NULL) {
         note_statistics(machine);
         broker_detach(machine->broker);
+        sim_runtime_die(runtime, true);
+        sim_runtime_tell_closed(runtime);
         broker_release(machine->broker);
     }
     sim_runtime_leave(runtime);
@@ -178,9 +180,11 @@ static void on_failed(void *ctx, const char *text)
         return; /* its last thoughts after the power went */
     }
     sim_trace("%s failed: %s", machine->name, text);
-    /* As Apache's broker, it does not wait for ZooKeeper for ever. */
-    bool is_excused = !machine->world->is_healed &&
-                      strncmp(text, "Timed out waiting for connection", 32) == 0;
+    /* As Apache's broker, it waits neither for ZooKeeper for ever, nor for the end of the session
+     * that its last incarnation has left. */
+    bool is_excused = (!machine->world->is_healed &&
+                       strncmp(text, "Timed out waiting for connection", 32) == 0) ||
+                      strncmp(text, "Error while creating ephemeral", 30) == 0;
     if (!is_excused) {
         kafka_world_fail(machine->world, VERDICT_WRONG, "%s gave up on a good machine: %s",
                          machine->name, text);
