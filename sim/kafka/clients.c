@@ -322,7 +322,10 @@ static void on_fetched(void *ctx, const struct kafka_reply *reply)
     struct consumer *consumer = ctx;
     const struct kafka_fetch_response *response = reply->response;
     consumer->is_asking = false;
-    if (reply->error == 0 && response->error_code == 0 && response->responses_count == 1) {
+    bool is_stale = consumer->is_rewound;
+    consumer->is_rewound = false;
+    if (!is_stale && reply->error == 0 && response->error_code == 0 &&
+        response->responses_count == 1) {
         consumer->fetches += 1;
         judge_fetched(consumer, &response->responses[0].partitions[0]);
     }
@@ -387,6 +390,7 @@ static void on_consumer_timer(struct runtime_timer *timer)
 
 void consumer_rewind(struct consumer *consumer)
 {
+    consumer->is_rewound = consumer->is_asking;
     for (int i = 0; i < PARTITIONS; i++) {
         consumer->next[i] = 0;
         consumer->is_at_end[i] = false;
@@ -457,6 +461,7 @@ static void commit(struct committer *committer)
         .min_version = 2,
         .max_version = 8,
         .error_of = commit_error,
+        .is_once = true, /* a copy on a stalled connection would come behind later ones */
         .done = on_committed,
         .ctx = committer,
     };

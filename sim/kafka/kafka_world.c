@@ -41,6 +41,26 @@ static const char *const mark_names[KAFKA_MARK_KINDS] = {
     [KAFKA_MARK_REFUSED] = "an append was refused for want of space",
 };
 
+static void tell_partitions(struct kafka_world *world)
+{
+    struct broker *broker = world->broker.broker;
+    for (struct list *link = broker == NULL ? NULL : broker->partitions.next;
+         link != NULL && link != &broker->partitions; link = link->next) {
+        const struct partition *partition = CONTAINER_OF(link, struct partition, link);
+        if (partition->log != NULL) {
+            sim_trace("%s: start %lld, flushed %lld, high watermark %lld, end %lld, %zu segments, "
+                      "%llu bytes",
+                      partition->stored->name,
+                      (long long)partition_log_start_offset(partition->log),
+                      (long long)partition_log_flushed_offset(partition->log),
+                      (long long)partition->high_watermark,
+                      (long long)partition_log_end_offset(partition->log),
+                      partition_log_segment_count(partition->log),
+                      (unsigned long long)partition_log_size(partition->log));
+        }
+    }
+}
+
 void kafka_world_fail(struct kafka_world *world, enum verdict verdict, const char *format, ...)
 {
     if (world->verdict != VERDICT_OK) {
@@ -52,6 +72,9 @@ void kafka_world_fail(struct kafka_world *world, enum verdict verdict, const cha
     vsnprintf(world->verdict_text, sizeof world->verdict_text, format, arguments);
     va_end(arguments);
     sim_trace("VERDICT: %s", world->verdict_text);
+    if (sim_is_traced()) {
+        tell_partitions(world);
+    }
 }
 
 /* ---- what a seed draws -------------------------------------------------------------------------

@@ -155,6 +155,7 @@ struct consumer {
     struct kafka_client *client;
     struct runtime_timer timer;
     bool is_asking;
+    bool is_rewound; /* while asking: the answer is not of interest */
     int partition;
     int64_t next[PARTITIONS];
     int64_t high_watermark[PARTITIONS];

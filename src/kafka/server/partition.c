@@ -401,6 +401,10 @@ void partitions_release(struct broker *broker)
     struct list *link;
     while ((link = list_pop(&broker->partitions)) != NULL) {
         struct partition *partition = CONTAINER_OF(link, struct partition, link);
+        if (partition->flushing) {
+            partition->flush.error = ERR_CANCELLED; /* nobody knows how far it came */
+            (void)partition_log_flush_done(&partition->flush);
+        }
         if (partition->stored != NULL) {
             partition->stored->owner = NULL;
         }

@@ -89,6 +89,10 @@ bool partition_log_flush_prepare(struct partition_log *log, struct log_flush *fl
     *flush = (struct log_flush){.log = log, .files = files, .up_to = log->end_offset};
     /* Nothing below the segment of the recovery point can have changed. */
     size_t first = log_segment_at(log, log->flushed_offset);
+    /* But for indexes: a segment whose records were all flushed before it was sealed. */
+    while (first > 0 && log->segments[first - 1]->is_unsettled) {
+        first -= 1;
+    }
     for (size_t n = first; n < log->segment_count && flush->error == 0; n++) {
         struct segment *segment = log->segments[n];
         if (segment->is_unsettled || segment->base_offset > log->flushed_offset) {
