@@ -308,7 +308,7 @@ static void on_data(struct tcp_stream *stream, void *ctx, struct slice bytes)
     if (sockets->favoured == connection) {
         sockets->favoured_ns = connection->active_ns;
     }
-    if (partial->data != NULL && bytes.ptr == partial->data + partial->len) {
+    if (partial->len > 0 && bytes.ptr == partial->data + partial->len) {
         /* It was read into its place. */
         partial->len += bytes.len;
         if (partial_missing(connection) == 0) {

@@ -271,9 +271,8 @@ static void count_answer(struct sockets *sockets, const struct request *request)
 }
 
 /* The request leaves its connection. */
-static void request_end(struct request *request)
+static void request_end(struct connection *connection, struct request *request)
 {
-    struct connection *connection = request->connection;
     list_remove(&request->link);
     connection->request_count -= 1;
     connection->sockets->stats.in_flight -= 1;
@@ -292,7 +291,7 @@ static void request_done(struct request *request)
     if (!is_first(request)) {
         return;
     }
-    request_end(request);
+    request_end(connection, request);
     while (!list_is_empty(&connection->requests)) {
         struct request *next = CONTAINER_OF(connection->requests.next, struct request, link);
         if (!next->is_answered) {
@@ -301,7 +300,7 @@ static void request_done(struct request *request)
         if (!connection->is_closing && next->answer.len > 0) {
             buffer_append(tcp_output(connection->stream), buffer_slice(&next->answer));
         }
-        request_end(next);
+        request_end(connection, next);
     }
     if (connection->partial.len > 0 && !connection->is_taking) {
         connection_run(connection);
