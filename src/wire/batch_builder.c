@@ -183,6 +183,7 @@ static void add_message(struct batch_builder *builder, const struct record *reco
     remember(builder, record->offset, record->timestamp_ms);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what a record is, as arguments */
 void batch_builder_add(struct batch_builder *builder,
                        int64_t offset,
                        int64_t timestamp_ms,

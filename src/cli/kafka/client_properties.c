@@ -113,9 +113,9 @@ int client_properties_load(struct client_properties *properties,
     if (file == NULL) {
         return errmsg_set(message, ERR_NOT_FOUND, "%s (%s)", path, strerror(errno));
     }
-    char *text = mem_alloc(JAVA_PROPERTIES_BYTES_MAX);
-    size_t len = fread(text, 1, JAVA_PROPERTIES_BYTES_MAX, file);
-    bool is_cut = !feof(file) && fgetc(file) != EOF;
+    char *text = mem_alloc(JAVA_PROPERTIES_BYTES_MAX + 1);
+    size_t len = fread(text, 1, JAVA_PROPERTIES_BYTES_MAX + 1, file);
+    bool is_cut = len > JAVA_PROPERTIES_BYTES_MAX;
     (void)fclose(file);
     struct arena arena;
     arena_init(&arena, ARENA_CHUNK, ARENA_LIMIT);
@@ -130,7 +130,7 @@ int client_properties_load(struct client_properties *properties,
                          JAVA_PROPERTIES_BYTES_MAX);
     }
     arena_release(&arena);
-    mem_free(text, JAVA_PROPERTIES_BYTES_MAX);
+    mem_free(text, JAVA_PROPERTIES_BYTES_MAX + 1);
     return err;
 }
 

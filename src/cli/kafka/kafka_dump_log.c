@@ -143,9 +143,9 @@ int dump_bytes(struct dump *dump,
         int err = file_read(file->file, position, to, wanted, &got);
         if (err != 0 || got < len) {
             err = err != 0 ? err : ERR_TRUNCATED;
-            return dump_fail(dump, err, "java.io.IOException",
-                             "the file cannot be read at %llu: %s", (unsigned long long)position,
-                             error_text(err));
+            (void)dump_fail(dump, err, "java.io.IOException", "the file cannot be read at %llu: %s",
+                            (unsigned long long)position, error_text(err));
+            return err;
         }
         file->window.len = got;
         file->window_start = position;

@@ -232,7 +232,7 @@ static int read_file(struct perf *perf, const char *path)
     long size = -1;
     if (file != NULL && fseek(file, 0, SEEK_END) == 0) {
         size = ftell(file);
-        rewind(file);
+        size = fseek(file, 0, SEEK_SET) == 0 ? size : -1;
     }
     if (size <= 0 || (size_t)size > FILE_BYTES_MAX) {
         if (file != NULL) {

@@ -431,8 +431,8 @@ int kafka_transaction_text(struct slice key,
                            struct buffer *value_text)
 {
     struct arena arena;
-    struct kafka_transaction_log_key transaction_key;
-    struct kafka_transaction_log_value transaction;
+    struct kafka_transaction_log_key transaction_key = {0};
+    struct kafka_transaction_log_value transaction = {0};
     int16_t version = 0;
     arena_init(&arena, ARENA_CHUNK, 4 * DECODED_BYTES_MAX);
     int err = decode_versioned(&kafka_transaction_log_key_message, key, &arena, &version,

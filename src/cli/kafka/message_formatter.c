@@ -149,7 +149,10 @@ static void append_real(struct buffer *out, double value, bool is_float)
         }
     }
     char *exponent_at = strchr(digits, 'e');
-    int exponent = exponent_at == NULL ? 0 : (int)strtol(exponent_at + 1, NULL, 10);
+    if (exponent_at == NULL) {
+        return; /* there always is one */
+    }
+    int exponent = (int)strtol(exponent_at + 1, NULL, 10);
     double magnitude = fabs(value);
     char result[NUMBER_TEXT_MAX];
     if (magnitude == 0 || (magnitude >= 1e-3 && magnitude < 1e7)) {
