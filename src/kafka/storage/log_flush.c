@@ -141,6 +141,14 @@ static int sync_epochs(const struct flush_files *files)
     return error == 0 ? sync_path(files, path) : error;
 }
 
+/* Written without a sync when the log was made: a topic of many partitions would cost as many. */
+static int sync_metadata(const struct flush_files *files)
+{
+    char path[PATH_TEXT_MAX];
+    int error = log_path_join(path, files->dir, PARTITION_METADATA_FILE);
+    return error == 0 ? sync_path(files, path) : error;
+}
+
 static int sync_parent(const struct flush_files *files)
 {
     char path[PATH_TEXT_MAX];
@@ -165,6 +173,9 @@ void log_flush_run(struct log_flush *flush)
     }
     if (flush->error == 0 && files->sync_epochs) {
         flush->error = sync_epochs(files);
+    }
+    if (flush->error == 0 && files->sync_folder) {
+        flush->error = sync_metadata(files);
     }
     if (flush->error == 0 && files->sync_folder) {
         flush->error = directory_sync(files->runtime, files->dir);

@@ -623,8 +623,11 @@ static int open_folder(struct partition_log *log,
     if (error == 0 && folder->has_metadata) {
         error = load_metadata(log);
         if (error == ERR_CORRUPT && !open->was_clean) {
-            error =
-                0; /* nothing was flushed here yet, or the file would be whole: it is made anew */
+            /* Nothing was flushed here yet, or the file would be whole: it is made anew. */
+            char path[PATH_TEXT_MAX];
+            error = log_path_join(path, log->dir, PARTITION_METADATA_FILE);
+            error = error == 0 ? log_path_remove(log->place.runtime, path) : error;
+            log->is_folder_unsynced = true;
         }
     }
     if (error == 0 && folder->has_epochs) {
