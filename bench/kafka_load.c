@@ -322,7 +322,11 @@ static void conn_read(struct run *run, struct conn *conn)
 {
     if (conn->in_cap - conn->in_len < conn->in_cap / 2) {
         conn->in_cap *= 2;
-        conn->in = realloc(conn->in, conn->in_cap);
+        uint8_t *larger = realloc(conn->in, conn->in_cap);
+        if (larger == NULL) {
+            load_die("no memory for an answer of %zu bytes", conn->in_cap);
+        }
+        conn->in = larger;
     }
     ssize_t got = recv(conn->fd, conn->in + conn->in_len, conn->in_cap - conn->in_len,
                        MSG_DONTWAIT);
@@ -527,6 +531,8 @@ static void run_connect(const struct options *options)
         ((double)end.rss_kib - (double)before.rss_kib) / options->connections);
     load_usage_print(&usage, options->connections, stdout);
     print_end();
+    free(fds);
+    frame_free(&frame);
 }
 
 static uint64_t count_led(int fd)

@@ -13,10 +13,11 @@ static uint8_t *frame_room(struct frame *frame, size_t len)
 {
     if (frame->len + len > frame->cap) {
         frame->cap = (frame->len + len) * 2;
-        frame->bytes = realloc(frame->bytes, frame->cap);
-        if (frame->bytes == NULL) {
+        uint8_t *larger = realloc(frame->bytes, frame->cap);
+        if (larger == NULL) {
             load_die("no memory for a frame of %zu bytes", frame->cap);
         }
+        frame->bytes = larger;
     }
     frame->len += len;
     return frame->bytes + frame->len - len;

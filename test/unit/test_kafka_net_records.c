@@ -297,6 +297,9 @@ static void test_produce_errors(void **state)
     assert_int_equal(produce_error(7, 1, NET_TOPIC, NET_PARTITIONS),
                      KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
     assert_int_equal(produce_error(7, 1, NET_TOPIC, -1), KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+    /* Two replicas, one in sync, two wanted. */
+    static const int32_t replicas[] = {1, 2};
+    topic_partition_set_replicas(&topic->partitions[0], replicas, 2);
     topic->config.min_insync_replicas = 2;
     assert_int_equal(produce_error(7, -1, NET_TOPIC, 0), KAFKA_ERROR_NOT_ENOUGH_REPLICAS);
     topic->is_internal = true;

@@ -15,18 +15,18 @@ static bool has_endpoint(const struct leader_hints *hints, int32_t node_id)
 
 void leader_hints_add(struct leader_hints *hints,
                       struct request *request,
-                      struct slice topic_name,
+                      struct slice topic,
                       int32_t partition,
                       struct kafka_leader_id_and_epoch *current)
 {
     const struct topics *topics = &request->broker->topics;
-    const struct topic *topic = topics_find(topics, topic_name);
-    if (topic == NULL || partition < 0 || partition >= topic->partition_count ||
-        topic->partitions[partition].leader < 0) {
+    const struct topic *found = topics_find(topics, topic);
+    if (found == NULL || partition < 0 || partition >= found->partition_count ||
+        found->partitions[partition].leader < 0) {
         return;
     }
-    current->leader_id = topic->partitions[partition].leader;
-    current->leader_epoch = topic->partitions[partition].leader_epoch;
+    current->leader_id = found->partitions[partition].leader;
+    current->leader_epoch = found->partitions[partition].leader_epoch;
     const struct broker_info *info = topics_broker(topics, current->leader_id);
     const struct broker_endpoint *endpoint =
         info == NULL ? NULL : broker_info_endpoint(info, request_listener(request));
