@@ -259,7 +259,8 @@ static void stream_opened(struct tcp_stream *stream)
 static void stream_check(struct tcp_stream *stream)
 {
     if (stream->was_reset && stream->state == STREAM_CONNECTING) {
-        stream_closed(stream, LAST_ON_OPEN, stream->reason);
+        /* Connected and reset between two turns. */
+        stream_closed(stream, LAST_ON_OPEN, stream->reason == 0 ? ERR_RESET : stream->reason);
     } else if (stream->was_reset) {
         int reason = stream->state == STREAM_ENDING ? stream->reason : ERR_RESET;
         stream_closed(stream, LAST_ON_CLOSE, reason);
@@ -276,7 +277,9 @@ void streams_check(struct runtime *runtime)
 {
     each_stream(runtime, stream_check);
     /* What was closed just now is told in this turn: the real loop hears of it in the same way. */
-    streams_finish_closed(runtime);
+    if (!runtime->is_dead) {
+        streams_finish_closed(runtime);
+    }
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
