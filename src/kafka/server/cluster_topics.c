@@ -198,7 +198,8 @@ static void host(struct cluster *cluster, struct topic *topic, int32_t index, bo
     if (is_new_here || !partition->hosted->is_leader ||
         partition->hosted->leader_epoch != partition->leader_epoch) {
         partition_lead(partition->hosted, partition->leader_epoch);
-        if (is_offsets_topic(topic) && broker->groups != NULL) {
+        /* Remembering the epoch writes: the directory may have failed by that. */
+        if (is_offsets_topic(topic) && broker->groups != NULL && !partition->hosted->is_offline) {
             group_host_lead(broker->groups, partition->hosted);
         }
     }
