@@ -32,6 +32,7 @@ RETRIED_MAX = 12
 # ends, and how many seeds every build must play alike.
 SIM_SEEDS = 2000
 SIM_FAILURES_MAX = 5
+KAFKA_SIM_SEEDS = 300
 SIM_DIGEST_SEEDS = 60
 SIM_BUILDS = ("plain", "dev-clang", "asan")
 FUZZ_SECONDS = 10
@@ -222,6 +223,20 @@ def play(runner, results, first, last):
             return
 
 
+def play_kafka(runner, results):
+    """A broker with its ZooKeeper in one world: the seeds that once failed, and a campaign."""
+    for arguments in (["--file", "sim/kafka_seeds.txt"], ["--seeds", f"1..{KAFKA_SIM_SEEDS}"]):
+        code, output = runner.run(["build/release/samsa_kafka_sim", *arguments], 1200)
+        seeds = SEED_LINE.findall(output)
+        results.passed += sum(verdict == "ok" for _, verdict, _ in seeds)
+        failed = [m.group() for m in SEED_LINE.finditer(output) if m.group(2) != "ok"]
+        for line in failed[:SIM_FAILURES_MAX]:
+            seed = re.match(r"seed (\d+)", line).group(1)
+            results.add(f"kafka seed {seed}", f"{line}\nreplay: build/release/samsa_kafka_sim --seed {seed} --trace")
+        if code != 0 and not failed:
+            results.add("samsa_kafka_sim " + " ".join(arguments), tail(output))
+
+
 def suite_simulator(runner):
     """The seeds that once failed, a power cut at every disk operation, and a campaign: a seed is a test."""
     results = Results()
@@ -235,6 +250,7 @@ def suite_simulator(runner):
     half = SIM_SEEDS // 2
     play(runner, results, 1, half)
     play(runner, results, half + 1, SIM_SEEDS)
+    play_kafka(runner, results)
     return results
 
 

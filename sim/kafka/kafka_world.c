@@ -11,7 +11,8 @@
 #define PATIENCE_NS (60 * NS_PER_S)
 #define PROGRESS_BATCHES 5u
 #define PROGRESS_ROUNDS 3u
-#define DISK_FULL_BYTES 150000u
+#define RESERVE_BYTES 50000u
+#define DISK_FULL_BYTES 20000u /* above the reserve */
 
 static const char *const fault_names[KAFKA_FAULT_KINDS] = {
     [KAFKA_FAULT_KILL] = "broker killed",
@@ -116,7 +117,7 @@ static void draw_configs(struct kafka_world *world)
                            &message) != 0) {
         kafka_world_fail(world, VERDICT_WRONG, "the configuration is refused: %s", message.text);
     }
-    world->broker_config.log_dir_reserve_bytes = 50000;
+    world->broker_config.log_dir_reserve_bytes = RESERVE_BYTES;
     zk_config_init(&world->zk_config);
     if (zk_config_parse(&world->zk_config,
                         SLICE_LIT("dataDir=/data/zookeeper\nclientPort=2181\ntickTime=1000\n"
@@ -304,7 +305,8 @@ static void strike(struct kafka_world *world, enum kafka_fault kind)
     case KAFKA_FAULT_FULL_DISK:
         broker->disk.faults.capacity = random_once_in(random, 2)
                                            ? UINT64_MAX
-                                           : disk_used(&broker->disk) + DISK_FULL_BYTES;
+                                           : disk_used(&broker->disk) + RESERVE_BYTES +
+                                                 random_below(random, DISK_FULL_BYTES);
         break;
     case KAFKA_FAULT_KINDS:
         break;
@@ -338,6 +340,7 @@ static void heal(struct kafka_world *world)
     struct machine *machines[] = {&world->zookeeper, &world->broker};
     sim_trace("healed");
     world->is_healed = true;
+    world->healed_ns = world->schedule.now_ns;
     for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
         machines[i]->disk.stop_at_op = UINT64_MAX;
         machines[i]->disk.faults.slow_once_in = 0;

@@ -250,6 +250,7 @@ struct kafka_world {
     uint64_t fault_gap_ns[KAFKA_FAULT_KINDS];
     uint64_t fault_phase_ns;
     bool is_healed;
+    uint64_t healed_ns;
     bool producers_stop;
     bool are_topics_made;
     struct kafka_client *admin;

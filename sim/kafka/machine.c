@@ -182,8 +182,9 @@ static void on_failed(void *ctx, const char *text)
     sim_trace("%s failed: %s", machine->name, text);
     /* As Apache's broker, it waits neither for ZooKeeper for ever, nor for the end of the session
      * that its last incarnation has left. */
-    bool is_excused = (!machine->world->is_healed &&
-                       strncmp(text, "Timed out waiting for connection", 32) == 0) ||
+    const struct kafka_world *world = machine->world;
+    bool was_bad = !world->is_healed || world->schedule.now_ns < world->healed_ns + 15 * NS_PER_S;
+    bool is_excused = (was_bad && strncmp(text, "Timed out waiting for connection", 32) == 0) ||
                       strncmp(text, "Error while creating ephemeral", 30) == 0;
     if (!is_excused) {
         kafka_world_fail(machine->world, VERDICT_WRONG, "%s gave up on a good machine: %s",

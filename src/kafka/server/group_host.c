@@ -382,6 +382,7 @@ void group_host_lead(struct group_host *host, struct partition *partition)
     list_init(&shard->waiter.link);
     list_init(&shard->appends);
     list_init(&shard->refused);
+    list_init(&shard->leaving_link);
     group_coordinator_init(&shard->coordinator, &config);
     runtime_timer_init(&shard->timer, host->broker->runtime, timer_fired);
     u64_map_put_ptr(&host->shards, (uint64_t)shard->index, shard);
@@ -402,6 +403,7 @@ void shard_free_if_unused(struct group_shard *shard)
     if (shard->steps_under_way > 0 || shard->is_reading) {
         return;
     }
+    list_remove(&shard->leaving_link);
     shard_load_release(shard);
     group_coordinator_release(&shard->coordinator);
     free_appends(&shard->appends);
@@ -428,6 +430,7 @@ void shard_drop(struct group_shard *shard)
     shard->is_dropped = true;
     shard->partition = NULL;
     shard->steps_under_way -= 1;
+    list_append(&shard->host->leaving, &shard->leaving_link);
     shard_free_if_unused(shard);
 }
 
@@ -447,6 +450,7 @@ struct group_host *group_host_create(struct broker *broker)
     host->broker = broker;
     runtime_random(broker->runtime, &host->hash_key, sizeof host->hash_key);
     u64_map_init(&host->shards);
+    list_init(&host->leaving);
     list_init(&host->calls);
     buffer_init(&host->batch, BATCH_BYTES_MAX);
     return host;
@@ -497,6 +501,17 @@ static void forget_calls(struct group_host *host)
     }
 }
 
+/* The runtime is gone, and its jobs with it. */
+static void free_for_good(struct group_shard *shard)
+{
+    if (shard->is_reading) {
+        shard->is_reading = false;
+        log_range_drop(&shard->range);
+    }
+    shard->steps_under_way = 0;
+    shard_free_if_unused(shard);
+}
+
 void group_host_release(struct group_host *host)
 {
     struct group_shard *shard;
@@ -505,8 +520,11 @@ void group_host_release(struct group_host *host)
         (void)u64_map_remove(&host->shards, (uint64_t)shard->index, NULL);
         list_remove(&shard->waiter.link);
         shard->is_dropped = true;
-        shard->is_reading = false; /* the runtime is gone, and its jobs with it */
-        shard_free_if_unused(shard);
+        free_for_good(shard);
+    }
+    LIST_FOR_EACH_SAFE(link, after, &host->leaving)
+    {
+        free_for_good(CONTAINER_OF(link, struct group_shard, leaving_link));
     }
     for (size_t i = 0; i < host->outbox_count; i++) {
         group_outbox_release(host->outboxes[i]);

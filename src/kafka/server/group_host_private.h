@@ -15,6 +15,7 @@ struct group_host {
     bool is_creating_topic;
     struct hash_key hash_key;
     struct u64_map shards; /* partition -> struct group_shard */
+    struct list leaving;   /* shards that are dropped, and read by a job */
     struct list calls;
     struct buffer batch; /* an append's */
     struct group_outbox *outboxes[GROUP_OUTBOXES_MAX];
@@ -45,6 +46,7 @@ struct group_shard {
     struct list refused;
     uint32_t steps_under_way; /* it is not freed under them */
     bool is_dropped;
+    struct list leaving_link;
 
     /* loading: group_load_log.c */
     struct runtime_job job;
