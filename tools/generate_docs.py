@@ -127,8 +127,8 @@ KAFKA_TABLES = (
       "known one. Keys of the modes `cluster` and `broker` can be changed while the broker runs",
       "(`kafka-configs.sh`)."]),
     ("kafka-topic-configuration.md", "src/kafka/server/topic_config_keys.c", "Kafka: topics' configuration keys",
-     ["A key is given when a topic is made, or changed by `kafka-configs.sh --alter --topic`. What a topic does not set",
-      "comes from the broker's key beside it."]),
+     ["A key is given when a topic is made, or changed by `kafka-configs.sh --alter --topic`. What a topic does not",
+      "set comes from the broker's key beside it."]),
 )
 KAFKA_ROW = re.compile(
     r"""(?P<kind>OBEYED|CHOICE|SPECIAL|IDLE|REFUSED)\((?P<args>(?:[^()"]|"[^"]*"|\([^()]*\))*)\)\s*,"""

@@ -436,6 +436,36 @@ static void a_full_map_ends_the_round(void **state)
     log_release(&log);
 }
 
+/* One to five records of random letters, some of them tombstones; told to the model. */
+static void add_random_batch(struct log *log,
+                             struct random *random,
+                             char model[][24],
+                             int64_t last[26],
+                             bool is_dead[26])
+{
+    char text[512];
+    size_t at = 0;
+    int count = 1 + (int)random_below(random, 5);
+    for (int i = 0; i < count; i++) {
+        int letter = (int)random_below(random, 26);
+        int64_t offset = log->end + i;
+        is_dead[letter] = random_chance(random, 1, 6);
+        last[letter] = offset;
+        if (is_dead[letter]) {
+            snprintf(model[offset], sizeof model[offset], "%c=", 'a' + letter);
+        } else {
+            snprintf(model[offset], sizeof model[offset], "%c=%lld", 'a' + letter,
+                     (long long)offset);
+        }
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i == 0 ? "" : " ",
+                               model[offset]);
+    }
+    struct batch_build build;
+    batch_build_defaults(&build);
+    build.codec = (int)random_below(random, 2); /* none, gzip */
+    add_built(log, build, text);
+}
+
 static void random_logs_against_a_model(void **state)
 {
     struct random random;
@@ -443,7 +473,6 @@ static void random_logs_against_a_model(void **state)
     random_init(&random, 11);
     for (int round = 0; round < 200; round++) {
         struct log log;
-        char text[512];
         char model[2048][24] = {{0}}; /* by offset */
         int64_t last[26];
         bool is_dead[26];
@@ -455,27 +484,7 @@ static void random_logs_against_a_model(void **state)
         for (int pass = 0; pass < 3; pass++) {
             int64_t from = log.end;
             for (int batch = 0; batch < 12; batch++) {
-                size_t at = 0;
-                int count = 1 + (int)random_below(&random, 5);
-                for (int i = 0; i < count; i++) {
-                    int letter = (int)random_below(&random, 26);
-                    bool is_tombstone = random_chance(&random, 1, 6);
-                    int64_t offset = log.end + i;
-                    if (is_tombstone) {
-                        snprintf(model[offset], sizeof model[offset], "%c=", 'a' + letter);
-                    } else {
-                        snprintf(model[offset], sizeof model[offset], "%c=%lld", 'a' + letter,
-                                 (long long)offset);
-                    }
-                    last[letter] = offset;
-                    is_dead[letter] = is_tombstone;
-                    at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i == 0 ? "" : " ",
-                                           model[offset]);
-                }
-                struct batch_build build;
-                batch_build_defaults(&build);
-                build.codec = (int)random_below(&random, 2); /* none, gzip */
-                add_built(&log, build, text);
+                add_random_batch(&log, &random, model, last, is_dead);
             }
             clean(&log, from, 0, 0.9);
             const char *text_after = told(&log);

@@ -46,7 +46,7 @@ extern const struct kafka_options_syntax kafka_leader_election_syntax;
 
 tool_main tool_kafka_run_class; /* kafka_run_class.c */
 
-tool_main tool_zookeeper_shell; /* zookeeper_shell.c */
+tool_main tool_zookeeper_shell;          /* zookeeper_shell.c */
 tool_main tool_kafka_producer_perf_test; /* kafka_producer_perf_test.c */
 extern const struct kafka_options_syntax kafka_producer_perf_test_syntax;
 tool_main tool_kafka_consumer_perf_test; /* kafka_consumer_perf_test.c */

@@ -32,7 +32,7 @@ struct topic_config {
     int64_t message_timestamp_before_max_ms;
     int64_t message_timestamp_after_max_ms;
     int64_t message_timestamp_difference_max_ms; /* for the two that are not set */
-    bool log_append_time; /* message.timestamp.type */
+    bool log_append_time;                        /* message.timestamp.type */
     double min_cleanable_dirty_ratio;
     int64_t min_compaction_lag_ms;
     int32_t min_insync_replicas;

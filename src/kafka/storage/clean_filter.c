@@ -338,8 +338,7 @@ static int rebuild(struct clean_filter *filter,
         batch_builder_release(&builder);
         return error;
     }
-    return batch_builder_finish(&builder,
-                                view->magic < 2 ? survey->last_kept : view->last_offset);
+    return batch_builder_finish(&builder, view->magic < 2 ? survey->last_kept : view->last_offset);
 }
 
 /* DefaultRecordBatch.writeEmptyHeader */
