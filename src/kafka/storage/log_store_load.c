@@ -297,6 +297,12 @@ static void scan_work(struct runtime_job *runtime_job)
         read_checkpoint(job, (enum checkpoint_kind)kind);
     }
     take_clean_shutdown(job);
+    if (job->error == 0 && !job->was_clean) {
+        /* A process that was killed may have left folders whose names no sync has covered: what is
+         * flushed into them from now on must not go with them when the power does. */
+        job->error = directory_sync(base->store->runtime, job->path);
+        job->failed = "sync the log directory";
+    }
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

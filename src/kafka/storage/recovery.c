@@ -602,6 +602,8 @@ static int settle_start(struct partition_log *log,
     if (error != 0 || open->was_clean || is_fresh) {
         return error;
     }
+    /* The process may have ended between the making of a file and the sync of its name. */
+    log->is_folder_unsynced = true;
     return partition_log_flush(log);
 }
 

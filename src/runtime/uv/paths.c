@@ -80,6 +80,11 @@ int directory_create(struct runtime *runtime, const char *path)
     if (len == 0 || len >= sizeof part) {
         return system_error(len == 0 ? ENOENT : ENAMETOOLONG);
     }
+    /* The way there is nearly always there: a broker makes thousands of folders in one. */
+    int last_error = make_directory(path);
+    if (last_error != ERR_NOT_FOUND) {
+        return last_error;
+    }
     for (size_t end = 1; end <= len; end++) {
         if (path[end] != '/' && path[end] != '\0') {
             continue;
