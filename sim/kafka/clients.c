@@ -128,6 +128,8 @@ static void on_produced(void *ctx, const struct kafka_reply *reply)
             if (producer->is_idempotent) {
                 producer->next_sequence[producer->partition] += producer->count;
             }
+            sim_trace("producer %d: offset %lld of partition %d", producer->idx,
+                      (long long)answer->base_offset, producer->partition);
             producer->has_batch = false;
             producer->batches += 1;
         }
@@ -200,6 +202,10 @@ static void send_batch(struct producer *producer)
         .ctx = producer,
     };
     producer->is_asking = true;
+    sim_trace(
+        "producer %d sends values from %llu, %d of them, acks %d, sequence %d, to partition %d",
+        producer->idx, (unsigned long long)producer->values[0], producer->count, producer->acks,
+        producer->next_sequence[producer->partition], producer->partition);
     call(producer->world, producer->client, &made);
     buffer_release(&copy);
 }

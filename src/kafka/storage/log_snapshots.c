@@ -38,30 +38,37 @@ int log_remove_snapshot_at(struct partition_log *log, size_t idx)
 
 int log_write_snapshot(struct partition_log *log, int64_t offset, bool sync)
 {
-    if (log->snapshot_count > 0 && log->snapshots[log->snapshot_count - 1] == offset) {
-        return 0; /* nothing was appended since: it says the same */
+    /* Nothing was appended since: it says the same, but need not be on disk. */
+    bool is_there = log->snapshot_count > 0 && log->snapshots[log->snapshot_count - 1] == offset;
+    if (is_there && !sync) {
+        return 0;
     }
     char path[PATH_TEXT_MAX];
     struct file *file;
     struct buffer bytes;
+    unsigned flags = is_there ? 0 : FILE_CREATE | FILE_TRUNCATE;
     int error = log_file_path(path, log->dir, offset, LOG_FILE_SNAPSHOT, SUFFIX_NONE);
     if (error == 0) {
-        error = file_open(log->place.runtime, path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE,
-                          &file);
+        error = file_open(log->place.runtime, path, FILE_WRITE | flags, &file);
     }
     if (error != 0) {
         return error;
     }
     buffer_init(&bytes, SNAPSHOT_BYTES_MAX);
-    producer_snapshot_encode(&log->producers, &bytes);
-    error = file_write(file, 0, buffer_slice(&bytes));
+    if (!is_there) {
+        producer_snapshot_encode(&log->producers, &bytes);
+        error = file_write(file, 0, buffer_slice(&bytes));
+    }
     buffer_release(&bytes);
     if (error == 0 && sync) {
         error = file_sync(file);
     }
     int close_error = file_close(file);
     error = error == 0 ? close_error : error;
-    if (error == 0) {
+    if (error == 0 && sync) {
+        error = directory_sync(log->place.runtime, log->dir);
+    }
+    if (error == 0 && !is_there) {
         log_note_snapshot(log, offset);
     }
     return error;
