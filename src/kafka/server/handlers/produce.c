@@ -4,7 +4,8 @@
  * bytes, the log stamps offsets and epoch into them and writes them. Then, by acks:
  *
  *    0   no answer; an error closes the connection, which is the only way to tell
- *    1   the answer leaves at once
+ *    1   the answer leaves at once, but for the only replica in sync, which answers as for -1: its
+ *        clients expect to read what was acknowledged
  *   -1   the answer waits until every partition's high watermark has passed what was appended
  *        (which means: it is on disk, see partition.c), or the request's time is up
  *
@@ -247,6 +248,15 @@ static void fill_answer(struct produce *produce,
     }
 }
 
+/* The only replica in sync: what it acknowledges with acks=1 can be read at once in Apache's
+ * broker, where the high watermark moves with the append. Here it moves with the flush. */
+static bool waits_for_high_watermark(const struct kafka_produce_request *body,
+                                     const struct partition *partition)
+{
+    return body->acks == -1 ||
+           (body->acks == 1 && partition->topic->partitions[partition->index].isr_count == 1);
+}
+
 static int16_t append(struct produce *produce,
                       const struct kafka_produce_request *body,
                       struct slice topic,
@@ -274,7 +284,7 @@ static int16_t append(struct produce *produce,
     struct append_result result;
     partition_append(partition, &append, &result);
     fill_answer(produce, &result, part->records, answer);
-    if (result.error == 0 && body->acks == -1) {
+    if (result.error == 0 && waits_for_high_watermark(body, partition)) {
         wait_for(produce, partition, answer, result.last_offset + 1);
     }
     return result.error;
