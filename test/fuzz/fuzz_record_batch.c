@@ -84,8 +84,9 @@ static void build_again(const struct batch_view *view, struct buffer *scratch)
     int64_t last = view->base_offset - 1;
     int err = record_iterator_init(&iterator, view, UNPACK_MAX, scratch);
     while (err == 0 && (err = record_iterator_next(&iterator, &record)) == 0) {
-        if (record.offset <= last) {
-            break; /* only a builder insists on order */
+        if (record.offset <= last || view->base_offset < 0 ||
+            record.offset - view->base_offset > INT32_MAX) {
+            break; /* only a builder insists on order, and on what a batch of today can hold */
         }
         last = record.offset;
         batch_builder_add(&builder, record.offset, record.timestamp_ms, record.key, record.value,
