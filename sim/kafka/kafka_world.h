@@ -119,11 +119,11 @@ struct ghost {
 void ghost_init(struct ghost *ghost);
 void ghost_release(struct ghost *ghost);
 void ghost_ack(struct kafka_world *world,
-               int partition,
+               int idx,
                int64_t base_offset,
                const uint64_t *values,
                int count);
-void ghost_read(struct kafka_world *world, int partition, int64_t offset, uint64_t value);
+void ghost_read(struct kafka_world *world, int idx, int64_t offset, uint64_t value);
 
 /* ---- clients ----------------------------------------------------------------------------------
  */

@@ -28,8 +28,10 @@ static uint64_t running_seed;
 static void on_death(int signal_number)
 {
     char text[96];
+    /* NOLINTBEGIN(bugprone-signal-handler): nothing better is left */
     int len = snprintf(text, sizeof text, "seed %" PRIu64 ": CRASH, signal %d\n", running_seed,
-                       signal_number); /* NOLINT(bugprone-signal-handler): nothing better is left */
+                       signal_number);
+    /* NOLINTEND(bugprone-signal-handler) */
     if (len > 0 && write(STDOUT_FILENO, text, (size_t)len) < 0) {
         _exit(VERDICT_CRASH);
     }

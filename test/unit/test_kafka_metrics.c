@@ -85,12 +85,12 @@ static void the_page_lists_them(void **state)
         FILE *file = fopen(path, "w");
         assert_non_null(file);
         assert_int_equal(fwrite(wanted.data, 1, wanted.len, file), wanted.len);
-        fclose(file);
+        (void)fclose(file);
     }
     FILE *file = fopen(path, "r");
     assert_non_null(file);
     size_t len = fread(found, 1, sizeof found, file);
-    fclose(file);
+    (void)fclose(file);
     assert_int_equal(len, wanted.len);
     assert_memory_equal(found, wanted.data, len);
     buffer_release(&wanted);

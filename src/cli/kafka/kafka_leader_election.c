@@ -232,6 +232,7 @@ static int run(struct kafka_options *options, struct kafka_admin *admin)
         problem = has_server ? "Missing required option(s): election-type"
                   : has_type ? "Missing required option(s): bootstrap-server"
                              : "Missing required option(s): bootstrap-server, election-type";
+        /* NOLINTNEXTLINE(bugprone-branch-clone): each word for itself */
     } else if (scopes == 0) {
         problem = "One and only one of the following options is required: topic, "
                   "all-topic-partitions, path-to-json-file";

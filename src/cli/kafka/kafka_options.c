@@ -359,6 +359,7 @@ bool kafka_options_read(struct kafka_options *options,
     bool is_done = true;
     if (error != 0) {
         *exit_code = kafka_options_fail(options);
+        /* NOLINTNEXTLINE(bugprone-branch-clone): each case for itself */
     } else if (syntax->has_own_help) {
         is_done = false;
     } else if (syntax->is_argparse) {

@@ -716,6 +716,7 @@ static void begin_addition(struct cluster_task *task)
     task_run(task, create_step, creation_done);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a struct would serve one caller */
 void cluster_add_partitions(struct cluster *cluster,
                             struct slice name,
                             int32_t count,

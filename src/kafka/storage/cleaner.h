@@ -24,7 +24,7 @@ void cleaner_cancel(struct log_cleaner *cleaner);
 
 /* The log goes away (deleted, or its directory failed): what the pass makes of it is thrown away.
  */
-void cleaner_forget(struct log_cleaner *cleaner, const struct stored_log *log);
+void cleaner_forget(struct log_cleaner *cleaner, const struct stored_log *stored);
 
 void cleaner_detach(struct log_cleaner *cleaner);
 

@@ -205,6 +205,7 @@ static struct log_dir *choose_dir(struct log_store *store)
     return chosen;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a struct would serve one caller */
 static int open_new(struct log_dir *dir,
                     const char *name,
                     size_t topic_len,
@@ -242,6 +243,7 @@ static int create_failed(struct log_dir *dir, const char *name, int error, struc
     return error;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a struct would serve one caller */
 int log_store_create(struct log_store *store,
                      struct slice topic,
                      int32_t partition,

@@ -216,13 +216,13 @@ NODISCARD int log_store_create(struct log_store *store,
 
 /* Closes the log and renames its folder; the files go after file.delete.delay.ms. No flush of the
  * log may be under way; ranges of it may. */
-void log_store_delete(struct log_store *store, struct stored_log *log);
+void log_store_delete(struct log_store *store, struct stored_log *stored);
 
 /* After dir_failed: frees the log. No flush of it may be under way. */
-void log_store_forget(struct stored_log *log);
+void log_store_forget(struct stored_log *stored);
 
 /* The topic's new effective configuration. */
-void log_store_configure(struct stored_log *log, const struct topic_config *config);
+void log_store_configure(struct stored_log *stored, const struct topic_config *config);
 
 size_t log_store_log_count(const struct log_store *store);
 

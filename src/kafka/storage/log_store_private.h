@@ -101,8 +101,8 @@ struct stored_log *stored_log_add(struct log_dir *dir,
 struct stored_log *store_find_name(const struct log_store *store, struct slice name);
 
 /* Takes it out of the store and frees it; its log is released without touching the disk. */
-void stored_log_remove(struct stored_log *log);
-int64_t stored_log_high_watermark(const struct stored_log *log);
+void stored_log_remove(struct stored_log *stored);
+int64_t stored_log_high_watermark(const struct stored_log *stored);
 
 /* "orders-eu-3" -> 9, 3; false when it is no partition's folder. */
 bool folder_name_split(const char *name, size_t *topic_len, int32_t *partition);

