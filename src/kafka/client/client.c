@@ -129,9 +129,10 @@ int kafka_client_open(struct runtime *runtime,
     client->controller_id = -1;
     client->has_client_id = !slice_is_null(config->client_id);
     buffer_init(&client->client_id, INT16_MAX);
-    if (client->has_client_id) {
-        buffer_append(&client->client_id,
-                      slice_part(config->client_id, 0, MIN(config->client_id.len, INT16_MAX)));
+    struct slice client_id = config->client_id;
+    if (client_id.ptr != NULL) {
+        client_id.len = MIN(client_id.len, INT16_MAX);
+        buffer_append(&client->client_id, client_id);
     }
     random_init(&client->random, seed);
     runtime_timer_init(&client->timer, runtime, on_timer);
