@@ -90,7 +90,8 @@ static bool is_full(const struct partition_log *log,
     }
     uint32_t offsets_max = (uint32_t)config->segment_index_bytes / OFFSET_INDEX_ENTRY;
     uint32_t times_max = (uint32_t)config->segment_index_bytes / TIME_INDEX_ENTRY;
-    if (segment->offsets.count >= offsets_max || segment->times.count + 1 >= times_max) {
+    if (segment->offsets.entries.count >= offsets_max ||
+        segment->times.entries.count + 1 >= times_max) {
         return true;
     }
     return segment->size > 0 && waited_ms(segment, validated->max_timestamp_ms, wall_ms) >

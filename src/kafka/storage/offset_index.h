@@ -1,11 +1,8 @@
 /* offset_index.h - where in a segment an offset lies: a sparse, sorted list in memory and on disk.
  *
  * Model: 8-byte entries {offset - base_offset int32, position int32}, both ascending: "the batch at
- * `position` ends with this offset". About one for every index.interval.bytes of records. The
- * entries are kept as they stand in the file; `saved` of them are there already, and
- * offset_index_save appends the others. Apache Kafka preallocates the file of its active segment
- * and trims it later; ours simply has the length of its entries, which Apache opens as well: it
- * rebuilds every index behind the recovery point, and ours before it are complete.
+ * `position` ends with this offset". About one for every index.interval.bytes of records. How they
+ * come to the disk and back: index_entries.h.
  *
  * What comes from the file is checked when it is loaded: entries that do not ascend, or that point
  * behind the segment's end, end the list there. Source: OffsetIndex of Apache Kafka 3.9.
@@ -13,15 +10,12 @@
 #ifndef KAFKA_STORAGE_OFFSET_INDEX_H
 #define KAFKA_STORAGE_OFFSET_INDEX_H
 
-#include "runtime/runtime.h"
+#include "kafka/storage/index_entries.h"
 
 #define OFFSET_INDEX_ENTRY 8
 
 struct offset_index {
-    uint8_t *entries; /* count of them, big-endian as in the file */
-    uint32_t count;
-    uint32_t cap;
-    uint32_t saved;
+    struct index_entries entries;
 };
 
 struct offset_position {
@@ -37,11 +31,6 @@ NODISCARD int offset_index_load(struct offset_index *index,
                                 struct runtime *runtime,
                                 const char *path,
                                 uint64_t segment_size);
-
-/* Appends what the file does not have yet (or makes it anew after a truncation). */
-NODISCARD int offset_index_save(struct offset_index *index,
-                                struct runtime *runtime,
-                                const char *path);
 
 void offset_index_add(struct offset_index *index, uint32_t relative_offset, uint32_t position);
 

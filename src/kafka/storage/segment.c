@@ -145,20 +145,23 @@ int segment_wake(struct segment *segment)
     return error;
 }
 
-static int save_indexes(struct segment *segment)
+static int save_index(struct segment *segment,
+                      enum log_file_kind kind,
+                      struct index_entries *entries)
 {
     char path[PATH_TEXT_MAX];
-    struct runtime *runtime = segment->place->runtime;
-    int error = segment_path(segment, LOG_FILE_OFFSET_INDEX, path);
-    if (error == 0 &&
-        (segment->offsets.saved < segment->offsets.count || segment->is_index_stale)) {
-        error = offset_index_save(&segment->offsets, runtime, path);
+    if (index_entries_is_saved(entries) && !segment->is_index_stale) {
+        return 0;
     }
+    int error = segment_path(segment, kind, path);
+    return error == 0 ? index_entries_save(entries, segment->place->runtime, path) : error;
+}
+
+static int save_indexes(struct segment *segment)
+{
+    int error = save_index(segment, LOG_FILE_OFFSET_INDEX, &segment->offsets.entries);
     if (error == 0) {
-        error = segment_path(segment, LOG_FILE_TIME_INDEX, path);
-    }
-    if (error == 0 && (segment->times.saved < segment->times.count || segment->is_index_stale)) {
-        error = time_index_save(&segment->times, runtime, path);
+        error = save_index(segment, LOG_FILE_TIME_INDEX, &segment->times.entries);
     }
     segment->is_index_stale = segment->is_index_stale && error != 0;
     return error;
@@ -371,10 +374,8 @@ void segment_index_batch(struct segment *segment,
 
 static void forget_index(struct segment *segment)
 {
-    segment->offsets.count = 0;
-    segment->offsets.saved = 0;
-    segment->times.count = 0;
-    segment->times.saved = 0;
+    index_entries_cut(&segment->offsets.entries, 0);
+    index_entries_cut(&segment->times.entries, 0);
     segment->largest = (struct time_offset){NO_TIMESTAMP, segment->base_offset};
     segment->first_timestamp_ms = TIMESTAMP_UNKNOWN;
     segment->unindexed_bytes = 0;

@@ -233,7 +233,7 @@ static int know_largest(struct segment *segment)
     if (segment->largest.timestamp_ms != TIMESTAMP_UNKNOWN) {
         return 0;
     }
-    if (segment->times.count == 0) {
+    if (segment->times.entries.count == 0) {
         return segment_scan_largest(segment);
     }
     segment->largest = time_index_last(&segment->times, segment->base_offset);

@@ -2,36 +2,20 @@
 #include "kafka/storage/time_index.h"
 
 #include "base/endian.h"
-#include "base/memory.h"
-
-#define FIRST_CAP 16u
-#define INDEX_BYTES_MAX ((uint64_t)256 * 1024 * 1024)
 
 void time_index_init(struct time_index *index)
 {
-    *index = (struct time_index){0};
+    index_entries_init(&index->entries, TIME_INDEX_ENTRY);
 }
 
 void time_index_release(struct time_index *index)
 {
-    mem_free(index->entries, (size_t)index->cap * TIME_INDEX_ENTRY);
-    time_index_init(index);
-}
-
-static void reserve(struct time_index *index, uint32_t count)
-{
-    if (count <= index->cap) {
-        return;
-    }
-    uint32_t cap = MAX(MAX(index->cap * 2, FIRST_CAP), count);
-    index->entries = mem_realloc(index->entries, (size_t)index->cap * TIME_INDEX_ENTRY,
-                                 (size_t)cap * TIME_INDEX_ENTRY);
-    index->cap = cap;
+    index_entries_release(&index->entries);
 }
 
 static struct time_offset entry_at(const struct time_index *index, int64_t base_offset, uint32_t n)
 {
-    const uint8_t *entry = index->entries + (size_t)n * TIME_INDEX_ENTRY;
+    const uint8_t *entry = index_entries_at(&index->entries, n);
     return (struct time_offset){(int64_t)load_be64(entry),
                                 base_offset + (int32_t)load_be32(entry + 8)};
 }
@@ -39,7 +23,7 @@ static struct time_offset entry_at(const struct time_index *index, int64_t base_
 static uint32_t count_sane(const struct time_index *index, int64_t base_offset, int64_t end_offset)
 {
     struct time_offset last = {-1, base_offset - 1};
-    for (uint32_t n = 0; n < index->count; n++) {
+    for (uint32_t n = 0; n < index->entries.count; n++) {
         struct time_offset entry = entry_at(index, base_offset, n);
         bool is_zero = entry.timestamp_ms == 0 && entry.offset == base_offset && n > 0;
         if (is_zero || entry.timestamp_ms <= last.timestamp_ms || entry.offset <= last.offset ||
@@ -48,7 +32,7 @@ static uint32_t count_sane(const struct time_index *index, int64_t base_offset, 
         }
         last = entry;
     }
-    return index->count;
+    return index->entries.count;
 }
 
 int time_index_load(struct time_index *index,
@@ -57,54 +41,12 @@ int time_index_load(struct time_index *index,
                     int64_t base_offset,
                     int64_t end_offset)
 {
-    struct file *file;
-    uint64_t size = 0;
-    size_t got = 0;
-    time_index_release(index);
-    int error = file_open(runtime, path, FILE_READ, &file);
-    if (error != 0) {
-        return error;
-    }
-    error = file_size(file, &size);
-    uint32_t count = (uint32_t)(MIN(size, INDEX_BYTES_MAX) / TIME_INDEX_ENTRY);
-    if (error == 0 && count > 0) {
-        reserve(index, count);
-        error = file_read(file, 0, index->entries, (size_t)count * TIME_INDEX_ENTRY, &got);
-    }
-    file_close(file);
-    if (error != 0) {
-        return error;
-    }
-    index->count = (uint32_t)(got / TIME_INDEX_ENTRY);
+    int error = index_entries_load(&index->entries, runtime, path);
     uint32_t sane = count_sane(index, base_offset, end_offset);
-    bool damaged = sane < index->count || size % TIME_INDEX_ENTRY != 0;
-    index->count = sane;
-    index->saved = sane;
-    return damaged ? ERR_CORRUPT : 0;
-}
-
-int time_index_save(struct time_index *index, struct runtime *runtime, const char *path)
-{
-    struct file *file;
-    int error = file_open(runtime, path, FILE_WRITE | FILE_CREATE, &file);
-    if (error != 0) {
-        return error;
+    if (error == 0 && sane < index->entries.count) {
+        error = ERR_CORRUPT;
     }
-    uint64_t from = (uint64_t)index->saved * TIME_INDEX_ENTRY;
-    uint64_t to = (uint64_t)index->count * TIME_INDEX_ENTRY;
-    uint64_t size;
-    error = file_size(file, &size);
-    if (error == 0 && to > from) {
-        error = file_write(file, from, slice_of(index->entries + from, (size_t)(to - from)));
-    }
-    if (error == 0 && size > to) {
-        error = file_resize(file, to);
-    }
-    int close_error = file_close(file);
-    error = error == 0 ? close_error : error;
-    if (error == 0) {
-        index->saved = index->count;
-    }
+    index_entries_cut(&index->entries, sane);
     return error;
 }
 
@@ -114,23 +56,21 @@ void time_index_add(struct time_index *index,
                     int64_t offset)
 {
     struct time_offset last = time_index_last(index, base_offset);
-    if (timestamp_ms <= last.timestamp_ms || (index->count > 0 && offset <= last.offset)) {
+    if (timestamp_ms <= last.timestamp_ms || (index->entries.count > 0 && offset <= last.offset)) {
         return;
     }
     ASSERT(offset >= base_offset && offset - base_offset <= INT32_MAX);
-    reserve(index, index->count + 1);
-    uint8_t *entry = index->entries + (size_t)index->count * TIME_INDEX_ENTRY;
+    uint8_t *entry = index_entries_add(&index->entries);
     store_be64(entry, (uint64_t)timestamp_ms);
     store_be32(entry + 8, (uint32_t)(offset - base_offset));
-    index->count += 1;
 }
 
 struct time_offset time_index_last(const struct time_index *index, int64_t base_offset)
 {
-    if (index->count == 0) {
+    if (index->entries.count == 0) {
         return (struct time_offset){-1, base_offset};
     }
-    return entry_at(index, base_offset, index->count - 1);
+    return entry_at(index, base_offset, index->entries.count - 1);
 }
 
 struct time_offset time_index_find(const struct time_index *index,
@@ -138,7 +78,7 @@ struct time_offset time_index_find(const struct time_index *index,
                                    int64_t timestamp_ms)
 {
     uint32_t low = 0;
-    uint32_t high = index->count;
+    uint32_t high = index->entries.count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (entry_at(index, base_offset, middle).timestamp_ms <= timestamp_ms) {
@@ -155,8 +95,9 @@ struct time_offset time_index_find(const struct time_index *index,
 
 void time_index_truncate(struct time_index *index, int64_t base_offset, int64_t offset)
 {
-    while (index->count > 0 && time_index_last(index, base_offset).offset >= offset) {
-        index->count -= 1;
+    uint32_t count = index->entries.count;
+    while (count > 0 && entry_at(index, base_offset, count - 1).offset >= offset) {
+        count -= 1;
     }
-    index->saved = MIN(index->saved, index->count);
+    index_entries_cut(&index->entries, count);
 }

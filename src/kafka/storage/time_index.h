@@ -2,21 +2,18 @@
  *
  * Model: 12-byte entries {timestamp int64, offset - base_offset int32}: "up to and with the batch
  * that ends at this offset no timestamp was larger". Timestamps ascend strictly, offsets too. Kept,
- * saved and loaded as offset_index.h tells; the last entry of a segment that is not written any
+ * saved and loaded as index_entries.h tells; the last entry of a segment that is not written any
  * more is its largest timestamp. Source: TimeIndex of Apache Kafka 3.9.
  */
 #ifndef KAFKA_STORAGE_TIME_INDEX_H
 #define KAFKA_STORAGE_TIME_INDEX_H
 
-#include "runtime/runtime.h"
+#include "kafka/storage/index_entries.h"
 
 #define TIME_INDEX_ENTRY 12
 
 struct time_index {
-    uint8_t *entries;
-    uint32_t count;
-    uint32_t cap;
-    uint32_t saved;
+    struct index_entries entries;
 };
 
 struct time_offset {
@@ -34,7 +31,6 @@ NODISCARD int time_index_load(struct time_index *index,
                               const char *path,
                               int64_t base_offset,
                               int64_t end_offset);
-NODISCARD int time_index_save(struct time_index *index, struct runtime *runtime, const char *path);
 
 /* Adds when the timestamp is larger than the last one. */
 void time_index_add(struct time_index *index,
