@@ -111,6 +111,8 @@ static void perform_effect(struct test_server *server, const struct zk_effect *e
         buffer_append(&server->audit, zk_effect_bytes(&server->outbox, effect));
         buffer_append_u8(&server->audit, '\n');
         break;
+    case ZK_EFFECT_PEER:
+        fail_msg("a server without peers wants something of them");
     }
 }
 

@@ -169,6 +169,7 @@ void service_step(struct service *service, const struct zk_event *event, struct 
         tick(&turn);
         break;
     case ZK_EVENT_PERSISTED:
+    case ZK_EVENT_PEER:
         UNREACHABLE(); /* the role machine's */
     }
 }

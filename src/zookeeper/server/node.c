@@ -70,6 +70,8 @@ void node_perform_effects(struct node *node)
         case ZK_EFFECT_RESUME:
             client_port_perform(node, &effect);
             break;
+        case ZK_EFFECT_PEER:
+            ASSERT(false); /* a server without peers has none */
         }
     }
     zk_outbox_clear(&node->outbox);
