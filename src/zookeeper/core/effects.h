@@ -19,12 +19,14 @@ struct quorum_config; /* quorum.h */
 /* A connection of the quorum port as the core sees it: of a learner at its leader, or of a leader
  * at its learner. The host makes and frees the memory around it. */
 struct zk_link {
-    uint64_t id;         /* unique, never reused */
-    void *host;          /* the host's own */
-    void *machine;       /* the machine's own; NULL when it knows nothing of the link */
-    struct slice remote; /* text of the peer's address, for the log; the host's */
-    bool is_ours;        /* we connected (to a leader) */
-    size_t output_bytes; /* not yet taken by the kernel: kept by the host */
+    uint64_t id;          /* unique, never reused */
+    void *host;           /* the host's own */
+    void *machine;        /* the machine's own; NULL when it knows nothing of the link */
+    struct slice remote;  /* text of the peer's address, for the log; the host's */
+    bool is_ours;         /* we connected (to a leader) */
+    int64_t attempt;      /* is_ours: the zxid of its LINK_CONNECT */
+    size_t output_bytes;  /* not yet taken by the kernel: kept by the host */
+    uint64_t input_bytes; /* all that ever came: kept by the host */
 };
 
 enum zk_event_kind {
@@ -39,12 +41,13 @@ enum zk_event_kind {
 
 /* What a server of an ensemble hears beside its clients (peer.h). */
 enum zk_peer_event_kind {
-    PEER_EVENT_NOTIFICATION, /* `frame` came from server `server_id` on the election port */
-    PEER_EVENT_ELECTION_UP,  /* the election connection with `server_id` has come up */
-    PEER_EVENT_LINK_OPEN,    /* a learner connected here, or our LINK_CONNECT has succeeded */
-    PEER_EVENT_LINK_PACKET,  /* one whole packet of `link`: packet_type, zxid, frame (its data),
-                              authinfo (jute: vector of id, as it came) */
-    PEER_EVENT_LINK_CLOSED,  /* also a LINK_CONNECT that failed; released when the step returns */
+    PEER_EVENT_NOTIFICATION,  /* `frame` came from server `server_id` on the election port */
+    PEER_EVENT_ELECTION_UP,   /* the election connection with `server_id` has come up */
+    PEER_EVENT_ELECTION_DOWN, /* there is none, and an attempt to make one has failed */
+    PEER_EVENT_LINK_OPEN,     /* a learner connected here, or our LINK_CONNECT has succeeded */
+    PEER_EVENT_LINK_PACKET,   /* one whole packet of `link`: packet_type, zxid, frame (its data),
+                               authinfo (jute: vector of id, as it came) */
+    PEER_EVENT_LINK_CLOSED,   /* also a LINK_CONNECT that failed; released when the step returns */
     PEER_EVENT_EPOCH_PERSISTED, /* epoch_kind, zxid = the epoch */
     PEER_EVENT_SNAPSHOT_BEGAN,  /* LINK_SEND_SNAPSHOT of `link` begins now, at state zxid */
     PEER_EVENT_SNAPSHOT_SENT,   /* all its bytes are queued; what was held back follows them */
@@ -69,7 +72,7 @@ struct zk_event {
     struct slice frame;        /* FRAME */
     int64_t zxid;              /* PERSISTED, and as said above */
     struct zk_link *link;      /* LINK_*, SNAPSHOT_BEGAN, SNAPSHOT_SENT, SNAPSHOT_READ, LOG_READ */
-    int64_t server_id;         /* NOTIFICATION, ELECTION_UP */
+    int64_t server_id;         /* NOTIFICATION, ELECTION_UP, ELECTION_DOWN */
     int32_t packet_type;       /* LINK_PACKET: enum zk_packet */
     enum zk_peer_event_kind peer_kind; /* PEER; the rest is its */
     struct slice authinfo;             /* LINK_PACKET */
@@ -94,17 +97,19 @@ enum zk_peer_effect_kind {
                                waits to be sent */
     PEER_EFFECT_LINK_CONNECT, /* to server_id's quorum port (all its addresses, the first that
                                answers): LINK_OPEN or LINK_CLOSED follows, tried for at most len ms
-                               in all (5 tries as upstream) */
+                               in all (5 tries as upstream). zxid: see zk_link.attempt */
     PEER_EFFECT_LINK_SEND,    /* whole packets; held back while a snapshot is on its way */
     PEER_EFFECT_LINK_CLOSE,   /* flush a moment, then close; LINK_CLOSED follows */
     PEER_EFFECT_LINK_SEND_SNAPSHOT, /* the tree's body, then "BenWasHere": SNAPSHOT_BEGAN when it is
                                      this link's turn (the machine then sends the SNAP packet, which
                                      goes in front), SNAPSHOT_SENT at the end */
-    PEER_EFFECT_LINK_READ_SNAPSHOT, /* what follows on the link is a body: reset the tree, load it;
-                                     SNAPSHOT_READ */
-    PEER_EFFECT_TAKE_SNAPSHOT, /* write one of the tree as it is, synced, in place: SNAPSHOT_TAKEN.
-                                The log begins a new file */
-    PEER_EFFECT_TRUNCATE,      /* cut the log behind zxid, load the tree again: TRUNCATED */
+    PEER_EFFECT_LINK_READ_SNAPSHOT, /* what follows on the link is a body and its signature: reset
+                                     the tree, load it; SNAPSHOT_READ. Closing the link ends it */
+    PEER_EFFECT_TAKE_SNAPSHOT, /* write one of the tree as it is, synced, in place, then drop all
+                                txns and snapshots above its zxid: SNAPSHOT_TAKEN. The log begins
+                                a new file */
+    PEER_EFFECT_TRUNCATE,      /* cut the log behind zxid (INT64_MAX: nothing), load the tree again:
+                                TRUNCATED */
     PEER_EFFECT_READ_LOG,      /* for link: txns in (from_zxid, zxid], at most len bytes:
                                 LOG_READ */
     PEER_EFFECT_PERSIST_EPOCH, /* epoch_kind, zxid = epoch: behind every PERSIST before it; durable:
@@ -112,8 +117,9 @@ enum zk_peer_effect_kind {
     PEER_EFFECT_CONFIG,        /* `config` is in force (is_committed) or proposed: the dynamic file,
                                 ports and peers follow it. Kept by the effect until it is performed
                                 or cleared */
-    PEER_EFFECT_ROLE, /* state, is_serving or is_read_only of the peer changed: for the log,
-                       ports, status. In order with the other effects */
+    PEER_EFFECT_ROLE, /* state, zab_state, is_serving or is_read_only of the peer changed: for the
+                       log, ports, status. `bytes` says why, when there is something to say. In
+                       order with the other effects */
     PEER_EFFECT_FAIL, /* the server cannot go on: `bytes` says why, zxid is the exit
                        code (12 unmatched commit, 13 quorum packet, 1) */
 };

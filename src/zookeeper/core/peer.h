@@ -10,8 +10,8 @@
  *
  * Owns the service (tree, sessions, clients), prep, the election and the role's machine (leader.c,
  * learner.c), and the two epochs. Clients are served only in broadcast; when that ends, every
- * connection is closed (CLOSE_SHUTDOWN), what was proposed and not committed is forgotten in memory
- * (it is in the log, and comes back by synchronisation), and the tree stays as it is.
+ * connection is closed (CLOSE_SHUTDOWN), and what was logged and not committed is applied to the
+ * tree as at a start (see peer_private.h): the next leader keeps it, or has it cut off by TRUNC.
  *
  * The rules that keep data (reference 2.9; reliability.md 2.1, 3.1):
  *   - history durable, then epoch durable, then ACK (ZOOKEEPER-3911, 4643, 4646, 4785): a learner

@@ -1,0 +1,85 @@
+/* learner.h - follower and observer: how a server comes to have what its leader has, and keeps it.
+ *
+ *   CONNECTING -> INTRODUCED -> (accepted epoch durable) -> WAITS_FOR_SYNC
+ *       FOLLOWERINFO        LEADERINFO           ACKEPOCH        |DIFF    |TRUNC        |SNAP
+ *                                                                |    CUTTING        READING,
+ * SAVING v        v             v SYNCING: PROPOSAL, COMMIT, INFORM NEWLEADER: all that was
+ * committed so far is durable, then the epoch is, then ACK ACKNOWLEDGED: more of them wait
+ *       UPTODATE: ACK; BROADCAST: clients are served; proposals are logged and acknowledged
+ *
+ * Rules (reference 2.9): see peer.h. Every wait for the leader has a limit (initLimit before
+ * NEWLEADER was acknowledged, syncLimit after it); waits for the own disk have none.
+ * Sources: Learner, Follower, Observer, LearnerZooKeeperServer.
+ */
+#ifndef ZOOKEEPER_CORE_LEARNER_H
+#define ZOOKEEPER_CORE_LEARNER_H
+
+#include "zookeeper/core/peer.h"
+
+enum learner_state {
+    LEARNER_CONNECTING,
+    LEARNER_INTRODUCED,     /* FOLLOWERINFO is sent */
+    LEARNER_ACCEPTING,      /* the new accepted epoch is on its way to the disk */
+    LEARNER_WAITS_FOR_SYNC, /* ACKEPOCH is sent */
+    LEARNER_CUTTING,        /* TRUNC: the log is being cut */
+    LEARNER_READING,        /* SNAP: the tree is being read */
+    LEARNER_SAVING,         /* SNAP: a snapshot of it is being written */
+    LEARNER_SYNCING,        /* PROPOSAL, COMMIT until NEWLEADER */
+    LEARNER_ADOPTING,       /* NEWLEADER came: history, then epoch become durable */
+    LEARNER_ACKNOWLEDGED,   /* ACK of NEWLEADER is sent, UPTODATE is to come */
+    LEARNER_BROADCAST,
+};
+
+struct learner {
+    struct peer *peer;
+    enum learner_state state;
+    bool is_observer;
+    int64_t leader_id;
+    int64_t attempt;      /* of LINK_CONNECT */
+    struct zk_link *link; /* NULL while CONNECTING */
+    int64_t epoch;        /* the leader's, once it has said it */
+    bool epoch_counts;    /* it was new to us: our ACKEPOCH counts */
+    int64_t sync_zxid;    /* of DIFF, TRUNC, SNAP */
+    bool has_newleader;   /* NEWLEADER came (it may while SAVING) */
+    int64_t last_zxid;    /* last one proposed or informed: contiguity */
+    /* Proposals that are not in the log yet: those that came before the disk was ready for them, or
+     * without a COMMIT before UPTODATE. i64 zxid, u32 length, bytes each. */
+    struct buffer waiting;
+    size_t waiting_start;
+    uint64_t waiting_count;
+    uint64_t committed_count; /* of those that are neither applied: their commit came, in order */
+    int64_t committed_zxid;   /* the last commit that came */
+    bool waits_for_config;    /* NEWLEADER's is to be activated at UPTODATE */
+    struct buffer config;     /* its text */
+    int64_t acked_zxid;       /* last PROPOSAL acknowledged */
+    struct list syncs;        /* private: in the order in which they were sent */
+    uint64_t heard_ms;        /* of the leader last */
+    uint64_t input_bytes;     /* link->input_bytes then */
+};
+
+/* The election is decided: connects to the leader. */
+struct learner *learner_begin(struct peer *peer,
+                              int64_t leader_id,
+                              const struct zk_event *event,
+                              struct zk_outbox *outbox);
+
+/* Closes the link and frees. */
+void learner_end(struct learner *learner, struct zk_outbox *outbox);
+
+/* TICK, PERSISTED, and the PEER events of its link and disk. */
+void learner_step(struct learner *learner, const struct zk_event *event, struct zk_outbox *outbox);
+uint64_t learner_deadline(const struct learner *learner);
+void learner_check(const struct learner *learner);
+
+/* A write or sync of a client here goes to the leader: SERVICE_ZXID_UNKNOWN. */
+int64_t learner_submit(struct learner *learner,
+                       const struct prep_request *request,
+                       struct zk_outbox *outbox);
+
+/* Asks the leader whether the session lives; service_revalidated follows. */
+void learner_revalidate(struct learner *learner,
+                        int64_t session_id,
+                        int32_t timeout_ms,
+                        struct zk_outbox *outbox);
+
+#endif
