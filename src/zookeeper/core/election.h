@@ -3,16 +3,17 @@
  * Model (FLE): while LOOKING a server holds a vote (leader, zxid, peer_epoch), first for itself, in
  * a round (election_epoch). It tells all voters; a better vote is adopted and told on; when a
  * quorum holds its vote it waits `finalize` for a better one, unless every voter has been heard
- * (then nothing better can come), and decides. Servers that are not LOOKING answer with what they
- * follow, which lets a late one join a leader that a quorum follows. Happy path: election_start ->
- * NOTIFY effects to all voters -> notifications -> decided. What goes wrong: a message is lost
- * (told again with back-off, 200 ms doubling to 60 s, and at once to a peer whose connection has
- * come back); a peer is dead (nothing waits for it but the finalize time); a leader that says
- * LEADING itself must have been heard before it is followed (checkLeader); a vote that a quorum
- * holds while the leader is gone decides nothing (its own notification is missing). Order of votes:
- * (peer_epoch, zxid, leader) the larger one wins; servers of weight 0 never win. Wire: 28, 40 and
- * 44+n byte forms (reference 2.7); we send version 2. Sources: FastLeaderElection; reference 2.7.
- * Bugs that must not come back: reliability.md 2.1.
+ * in this round or is down (then nothing better can come), and decides. Servers that are not
+ * LOOKING answer with what they follow, which lets a late one join a leader that a quorum follows.
+ * Happy path: election_start -> NOTIFY effects to all voters -> notifications -> decided. What goes
+ * wrong: a message is lost (told again with back-off, 200 ms doubling to 60 s, and at once to a
+ * peer whose connection has come back); a peer is dead (nothing waits for it but the finalize time,
+ * and not even that when its address refuses connections); a leader that says LEADING itself must
+ * have been heard before it is followed (checkLeader); a vote that a quorum holds while the leader
+ * is gone decides nothing (its own notification is missing). Order of votes: (peer_epoch, zxid,
+ * leader) the larger one wins; servers of weight 0 never win. Wire: 28, 40 and 44+n byte forms
+ * (reference 2.7); we send version 2. Sources: FastLeaderElection; reference 2.7. Bugs that must
+ * not come back: reliability.md 2.1.
  */
 #ifndef ZOOKEEPER_CORE_ELECTION_H
 #define ZOOKEEPER_CORE_ELECTION_H
@@ -36,6 +37,7 @@ struct vote {
 
 struct election_config {
     int64_t server_id;
+    bool reconfig_enabled;       /* else the configurations in notifications are not looked at */
     int32_t finalize_ms;         /* 200, fixed in Apache's */
     int32_t notification_ms;     /* fastleader.minNotificationInterval: 200 */
     int32_t notification_max_ms; /* fastleader.maxNotificationInterval: 60000 */
@@ -55,6 +57,8 @@ struct election_tally; /* private */
 struct election {
     const struct election_config *config;
     struct quorum_config *members; /* kept; whose votes count */
+    struct quorum_config *next;    /* kept; NULL, or newer: its quorum is asked for as well */
+    enum peer_state state;         /* what others are told */
     bool is_looking;
     bool is_observer; /* follows whoever a quorum follows, proposes nobody */
     struct vote vote; /* while looking: what it stands for; else what it follows or is */
@@ -77,8 +81,13 @@ enum election_outcome {
 void election_init(struct election *election, const struct election_config *config);
 void election_release(struct election *election);
 
-/* A round begins. zxid: last logged; peer_epoch: currentEpoch; `designated` >= 0: the first vote is
- * for that server (reconfig). Emits PEER_EFFECT_NOTIFY to every voter. */
+/* The configuration that was proposed and not committed yet, when newer than the members'; NULL:
+ * none. Holds for the elections that start from now on. */
+void election_set_next(struct election *election, struct quorum_config *next);
+
+/* A round begins. zxid: last logged; peer_epoch: currentEpoch. Emits PEER_EFFECT_NOTIFY to every
+ * voter. The decision, if there is one at once, comes with the next tick. `designated` >= 0: a
+ * reconfiguration named the leader; nobody is asked, and the next tick says ELECTION_DECIDED. */
 void election_start(struct election *election,
                     struct quorum_config *members,
                     bool is_observer,
@@ -89,8 +98,13 @@ void election_start(struct election *election,
                     struct zk_outbox *outbox);
 
 /* The state that others are told from now on, when not looking (the peer's role), and how its vote
- * reads there: peer_epoch is the new epoch once it is established. */
-void election_settle(struct election *election, enum peer_state state, int64_t peer_epoch);
+ * reads there: peer_epoch is the new epoch once it is established. Tells (NOTIFY) those who are not
+ * known to agree: voters that asked, or were not heard, or voted otherwise, and observers that
+ * asked, so that nobody has to ask again. */
+void election_settle(struct election *election,
+                     enum peer_state state,
+                     int64_t peer_epoch,
+                     struct zk_outbox *outbox);
 
 /* One message of the election port. ERR_CORRUPT: not a notification. */
 NODISCARD int election_decode(int64_t sender,
@@ -104,6 +118,10 @@ enum election_outcome election_notified(struct election *election,
 
 /* A connection to that voter has come up: tell it what it may have missed. */
 void election_peer_up(struct election *election, int64_t server_id, struct zk_outbox *outbox);
+
+/* That server cannot be reached (refused, unreachable, no connection): nothing better is waited for
+ * from there. Until its next notification or connection. */
+void election_peer_down(struct election *election, int64_t server_id, uint64_t now_ms);
 
 enum election_outcome election_tick(struct election *election,
                                     uint64_t now_ms,
