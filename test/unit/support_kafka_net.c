@@ -79,9 +79,12 @@ static void make_topic(struct net_fixture *fixture)
     for (int32_t i = 0; i < NET_PARTITIONS; i++) {
         struct stored_log *stored;
         struct errmsg message = {0};
-        assert_int_equal(log_store_create(broker->logs, SLICE_LIT(NET_TOPIC), i, &id,
-                                          &topic->config, true, &stored, &message),
-                         0);
+        struct new_log wanted = {.topic = SLICE_LIT(NET_TOPIC),
+                                 .partition = i,
+                                 .is_new = true,
+                                 .topic_id = &id,
+                                 .config = &topic->config};
+        assert_int_equal(log_store_create(broker->logs, &wanted, &stored, &message), 0);
         topic_partition_set_replicas(&topic->partitions[i], &self, 1);
         topic_partition_set_isr(&topic->partitions[i], &self, 1);
         topic->partitions[i].leader = SELF_ID;

@@ -308,6 +308,9 @@ static void the_topics_id_is_kept(void **state)
     fixture_open(fixture, true, 0);
     assert_false(partition_log_topic_id(fixture->log, &found));
     assert_int_equal(partition_log_set_topic_id(fixture->log, &id), 0);
+    assert_true(partition_log_topic_id(fixture->log, &found));
+    assert_false(fixture_has(fixture, PARTITION_METADATA_FILE)); /* with the first record */
+    fixture_append(fixture, 1, 10);
     fixture_close(fixture);
     struct buffer text;
     buffer_init(&text, SIZE_MAX);

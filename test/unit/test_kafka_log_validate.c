@@ -477,11 +477,12 @@ static void packed_records_are_looked_at_when_asked_for(void **state)
         .records = bytes,
         .wall_ms = fixture->wall_ms,
         .requires_magic_2 = true,
-        .strict = true,
     };
+    fixture->config.validate_compressed_records = true;
     assert_int_equal(partition_log_append(fixture->log, &request, &result), 0);
-    assert_int_equal(result.error, KAFKA_ERROR_INVALID_RECORD);
-    request.strict = false;
+    assert_int_equal(result.error, KAFKA_ERROR_UNKNOWN_SERVER_ERROR);
+    assert_int_equal(partition_log_end_offset(fixture->log), 0);
+    fixture->config.validate_compressed_records = false;
     assert_int_equal(partition_log_append(fixture->log, &request, &result), 0);
     assert_int_equal(result.error, 0);
 }

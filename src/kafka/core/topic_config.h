@@ -47,9 +47,12 @@ struct topic_config {
     /* Ours (flush.before.ack, default true): acks=all is answered, and the high watermark moves,
      * after the bytes are on disk. False is Apache's page-cache behaviour. */
     bool flush_before_ack;
+    /* Ours (validate.compressed.records, default false): a compressed batch is unpacked and its
+     * records are judged before it is stored, as Apache's does with every one. */
+    bool validate_compressed_records;
 };
 
-/* Apache's defaults, flush_before_ack true. */
+/* Apache's defaults; of ours as said above. */
 void topic_config_defaults(struct topic_config *config);
 
 #endif

@@ -611,6 +611,10 @@ static const struct config_key keys[] = {
     OBEYED("flush.before.ack", BOOLEAN, "true", CW, BOOL, topic.flush_before_ack, LOW, HIGH,
            "Whether acks=all is answered after the bytes are on disk; false is Apache's "
            "page-cache behaviour."),
+    OBEYED("validate.compressed.records", BOOLEAN, "false", CW, BOOL,
+           topic.validate_compressed_records, LOW, HIGH,
+           "Whether compressed batches are unpacked and their records checked before they are "
+           "stored, as Apache's does; false: header and CRC."),
     OBEYED("samsa.log.dir.reserve.bytes", LONG, "67108864", RO, I64, log_dir_reserve_bytes, 0, HIGH,
            "Bytes of each log directory's disk that appends leave free."),
     OBEYED("samsa.metrics.port", INT, "0", RO, I32, metrics_port, 0, 65535,

@@ -136,8 +136,12 @@ static struct stored_log *find_log(struct cluster *cluster,
     struct codec_uuid written;
     struct errmsg message;
     if (stored == NULL) {
-        int error = log_store_create(logs, topic->name_slice, index, id, &topic->config, is_fresh,
-                                     &stored, &message);
+        struct new_log wanted = {.topic = topic->name_slice,
+                                 .partition = index,
+                                 .is_new = is_fresh,
+                                 .topic_id = id,
+                                 .config = &topic->config};
+        int error = log_store_create(logs, &wanted, &stored, &message);
         if (error != 0) {
             LOG("cluster", LOG_ERROR, "cannot create the log of %s-%d: %s", topic->name, index,
                 message.text);

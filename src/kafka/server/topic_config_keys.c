@@ -342,6 +342,16 @@ static const struct config_key keys[] = {
            HIGH,
            "Whether acks=all is answered after the bytes are on disk; false is Apache's page-cache "
            "behaviour."),
+    OBEYED("validate.compressed.records",
+           BOOLEAN,
+           "false",
+           "validate.compressed.records",
+           BOOL,
+           validate_compressed_records,
+           LOW,
+           HIGH,
+           "Whether compressed batches are unpacked and their records checked before they are "
+           "stored, as Apache's does; false: header and CRC."),
 };
 /* clang-format on */
 

@@ -103,7 +103,10 @@ static int make_room(struct partition_log *log,
                      const struct validated *validated,
                      struct append_result *result)
 {
-    int error = segment_know_times(log_active(log));
+    int error = log_make_files(log);
+    if (error == 0) {
+        error = segment_know_times(log_active(log));
+    }
     if (error == 0) {
         error = segment_wake(log_active(log));
     }

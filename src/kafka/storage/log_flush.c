@@ -77,8 +77,9 @@ bool partition_log_flush_prepare(struct partition_log *log, struct log_flush *fl
 {
     ASSERT(!log->is_flushing);
     struct segment *active = log_active(log);
-    if (log->has_failed || (log->flushed_offset >= log->end_offset && !active->is_unsynced &&
-                            !log->is_folder_unsynced && !log->are_epochs_unsynced)) {
+    if (log->has_failed || log->is_bare ||
+        (log->flushed_offset >= log->end_offset && !active->is_unsynced &&
+         !log->is_folder_unsynced && !log->are_epochs_unsynced)) {
         return false;
     }
     struct flush_files *files = mem_alloc_zeroed(sizeof *files);

@@ -46,6 +46,7 @@ struct partition_log {
     bool is_flushing;
     bool is_folder_unsynced; /* files were made or renamed */
     bool is_folder_new;      /* the folder itself was made: its parent is to be synced, too */
+    bool is_bare;            /* new, with an empty folder: see log_make_files */
     bool are_epochs_unsynced;
     bool are_epochs_unsaved; /* while it is opened */
     bool is_end_trusted; /* end_offset came from a checkpoint: looked at before the first append */
@@ -88,6 +89,10 @@ NODISCARD int log_delete_segments(struct partition_log *log,
                                   size_t from,
                                   size_t to,
                                   bool with_snapshots);
+
+/* A new log is a folder until something is to be written: ten thousand new partitions are ten
+ * thousand calls of mkdir. This makes the files: first segment, topic's id, leader epochs. */
+NODISCARD int log_make_files(struct partition_log *log);
 
 /* The end that a checkpoint told is compared with the file, once. ERR_CORRUPT: it is beyond it. */
 NODISCARD int log_confirm_end(struct partition_log *log);

@@ -85,8 +85,11 @@ int partition_log_find_time(struct partition_log *log,
     for (size_t n = 0; n < log->segment_count && found->offset < 0; n++) {
         int64_t largest;
         struct segment *segment = log->segments[n];
+        if (segment->size == 0) {
+            continue;
+        }
         error = segment_largest_timestamp(segment, &largest);
-        if (error == 0 && segment->size > 0 && largest >= timestamp_ms) {
+        if (error == 0 && largest >= timestamp_ms) {
             error = find_in_segment(log, segment, timestamp_ms, found);
         }
         if (error != 0) {
@@ -135,6 +138,9 @@ int partition_log_max_time(struct partition_log *log, struct log_offset_time *fo
     }
     for (size_t n = 0; n < log->segment_count; n++) {
         struct time_offset here;
+        if (log->segments[n]->size == 0) {
+            continue;
+        }
         error = largest_readable(log, log->segments[n], &here);
         if (error != 0) {
             return error;

@@ -8,7 +8,8 @@
  *
  *     log_store_open.c    the lock, meta.properties
  *     log_store_load.c    finding and opening what is there
- *     log_store_upkeep.c  checkpoints, retention, free space, deleted folders
+ *     log_store_upkeep.c  checkpoints, retention, free space
+ *     log_store_delete.c  deleted logs
  *     log_store_stop.c    the orderly end
  *     cleaner.c           compaction
  *
@@ -16,7 +17,7 @@
  * flush of a log makes its folder's name durable together with its data (partition_log.c), so what
  * is acknowledged is found again; a folder that a power cut has taken away was empty. Deleting
  * renames: a power cut may bring the folder back, and the server, which compares topic ids, deletes
- * it again.
+ * it again. See log_store_delete.c.
  *
  * WHAT GOES WRONG. Any failing write, sync or rename puts the directory out of service, at once and
  * until the next start: after a failed fsync nobody knows what is on disk (KIP-112). The others go
@@ -111,17 +112,20 @@ struct stored_log *store_find_name(const struct log_store *store, struct slice n
     return bytes_map_get(&store->logs, name);
 }
 
+/* False: it is too long. */
+static bool folder_name(char name[FOLDER_NAME_MAX], struct slice topic, int32_t partition)
+{
+    int len = snprintf(name, FOLDER_NAME_MAX, "%.*s-%d", (int)MIN(topic.len, FOLDER_NAME_MAX),
+                       (const char *)topic.ptr, partition);
+    return len > 0 && len < FOLDER_NAME_MAX;
+}
+
 struct stored_log *log_store_find(const struct log_store *store,
                                   struct slice topic,
                                   int32_t partition)
 {
     char name[FOLDER_NAME_MAX];
-    int len = snprintf(name, sizeof name, "%.*s-%d", (int)MIN(topic.len, sizeof name),
-                       (const char *)topic.ptr, partition);
-    if (len <= 0 || len >= (int)sizeof name) {
-        return NULL;
-    }
-    return store_find_name(store, slice_of(name, (size_t)len));
+    return folder_name(name, topic, partition) ? store_find_name(store, slice_of_cstr(name)) : NULL;
 }
 
 struct stored_log *stored_log_add(struct log_dir *dir,
@@ -205,12 +209,9 @@ static struct log_dir *choose_dir(struct log_store *store)
     return chosen;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): a struct would serve one caller */
 static int open_new(struct log_dir *dir,
                     const char *name,
-                    size_t topic_len,
-                    int32_t partition,
-                    const struct topic_config *config,
+                    const struct new_log *wanted,
                     struct partition_log **log,
                     struct errmsg *message)
 {
@@ -220,9 +221,9 @@ static int open_new(struct log_dir *dir,
     log_dir_join(path, dir, name);
     struct partition_log_open open = {
         .dir = path,
-        .topic = slice_of(name, topic_len),
-        .partition = partition,
-        .config = config,
+        .topic = wanted->topic,
+        .partition = wanted->partition,
+        .config = wanted->config,
         .was_clean = false,
         .wall_ms = runtime_wall_ms(runtime),
         .producer_id_expiration_ms = dir->store->tuning.producer_id_expiration_ms,
@@ -243,40 +244,46 @@ static int create_failed(struct log_dir *dir, const char *name, int error, struc
     return error;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): a struct would serve one caller */
+/* Is it known already, and where may it lie? */
+static int find_place(struct log_store *store,
+                      const struct new_log *wanted,
+                      const char *name,
+                      struct log_dir **dir,
+                      struct errmsg *message)
+{
+    if (store_find_name(store, slice_of_cstr(name)) != NULL) {
+        return errmsg_set(message, ERR_EXISTS, "the log of %s is there already", name);
+    }
+    log_store_claim_name(store, slice_of_cstr(name));
+    if (!wanted->is_new && log_store_offline_count(store) > 0) {
+        return errmsg_set(message, ERR_IO,
+                          "Can not create log for %s because log directories are offline", name);
+    }
+    *dir = choose_dir(store);
+    return *dir == NULL ? errmsg_set(message, ERR_IO, "No log directory is online") : 0;
+}
+
 int log_store_create(struct log_store *store,
-                     struct slice topic,
-                     int32_t partition,
-                     const struct codec_uuid *topic_id,
-                     const struct topic_config *config,
-                     bool is_new,
+                     const struct new_log *wanted,
                      struct stored_log **created,
                      struct errmsg *message)
 {
     char name[FOLDER_NAME_MAX];
+    struct log_dir *dir;
     struct partition_log *log;
-    int len = snprintf(name, sizeof name, "%.*s-%d", (int)MIN(topic.len, sizeof name),
-                       (const char *)topic.ptr, partition);
-    if (len <= 0 || len >= (int)sizeof name || topic.len == 0) {
+    if (wanted->topic.len == 0 || !folder_name(name, wanted->topic, wanted->partition)) {
         return errmsg_set(message, ERR_INVALID, "a topic's name is too long for a folder");
     }
-    if (store_find_name(store, slice_of(name, (size_t)len)) != NULL) {
-        return errmsg_set(message, ERR_EXISTS, "the log of %s is there already", name);
+    int error = find_place(store, wanted, name, &dir, message);
+    if (error != 0) {
+        return error;
     }
-    if (!is_new && log_store_offline_count(store) > 0) {
-        return errmsg_set(message, ERR_IO,
-                          "Can not create log for %s because log directories are offline", name);
-    }
-    struct log_dir *dir = choose_dir(store);
-    if (dir == NULL) {
-        return errmsg_set(message, ERR_IO, "No log directory is online");
-    }
-    int error = open_new(dir, name, topic.len, partition, config, &log, message);
+    error = open_new(dir, name, wanted, &log, message);
     if (error != 0) {
         return create_failed(dir, name, error, message);
     }
-    if (topic_id != NULL) {
-        error = partition_log_set_topic_id(log, topic_id);
+    if (wanted->topic_id != NULL) {
+        error = partition_log_set_topic_id(log, wanted->topic_id);
     }
     if (error != 0) {
         partition_log_release(log);
@@ -284,54 +291,8 @@ int log_store_create(struct log_store *store,
     }
     partition_log_use_pool(log, store->pool);
     LOG("storage", LOG_DEBUG, "created the log of %s in %s", name, dir->path);
-    *created = stored_log_add(dir, name, topic.len, partition, log, config);
+    *created = stored_log_add(dir, name, wanted->topic.len, wanted->partition, log, wanted->config);
     return 0;
-}
-
-/* ---- deleting -------------------------------------------------------------------------------- */
-
-/* "TOPIC-PARTITION.UUID-delete", the topic cut where the whole would be too long for a name
- * (UnifiedLog.logDeleteDirName). */
-static void doomed_name(struct log_store *store,
-                        const struct stored_log *stored,
-                        char name[FOLDER_NAME_MAX])
-{
-    uint8_t id[16];
-    char suffix[80];
-    char hex[2 * sizeof id + 1];
-    runtime_random(store->runtime, id, sizeof id);
-    for (size_t i = 0; i < sizeof id; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", id[i]);
-    }
-    int suffix_len = snprintf(suffix, sizeof suffix, "-%d.%s" DELETE_SUFFIX, stored->partition,
-                              hex);
-    size_t topic_len = MIN(stored->topic.len, (size_t)(FOLDER_NAME_MAX - 1 - suffix_len));
-    snprintf(name, FOLDER_NAME_MAX, "%.*s%s", (int)topic_len, stored->name, suffix);
-}
-
-void log_store_delete(struct log_store *store, struct stored_log *stored)
-{
-    struct log_dir *dir = stored->dir;
-    char from[PATH_TEXT_MAX];
-    char to[PATH_TEXT_MAX];
-    char name[FOLDER_NAME_MAX];
-    doomed_name(store, stored, name);
-    log_dir_join(from, dir, stored->name);
-    log_dir_join(to, dir, name);
-    int64_t delay_ms = MAX(stored->config->file_delete_delay_ms, INT64_C(0));
-    LOG("storage", LOG_INFO,
-        "Log for partition %s is renamed to %s/%s and is scheduled for deletion", stored->name,
-        dir->path, name);
-    stored_log_remove(stored);
-    int error = path_rename(store->runtime, from, to);
-    if (error != 0) {
-        char what[PATH_TEXT_MAX + 32];
-        snprintf(what, sizeof what, "rename the deleted log %s", from);
-        log_store_fail_dir(dir, error, what);
-        return;
-    }
-    uint64_t delay_ns = (uint64_t)MIN(delay_ms, INT64_C(1) << 40) * 1000000;
-    log_dir_add_doomed(dir, name, runtime_now_ns(store->runtime) + delay_ns);
 }
 
 /* ---- directories ----------------------------------------------------------------------------- */

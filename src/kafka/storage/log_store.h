@@ -87,6 +87,8 @@ struct log_dir {
     size_t load_total;
     struct list to_remove; /* struct doomed_folder */
     bool is_removing;
+    struct bytes_map freed_names; /* of deleted logs, whose renaming no sync has covered */
+    uint64_t freed_count;         /* since the start */
 };
 
 /* Takes `bytes` of the room; false when an append must be refused: the disk is about to be full. */
@@ -201,16 +203,20 @@ struct stored_log *log_store_find(const struct log_store *store,
                                   struct slice topic,
                                   int32_t partition);
 
-/* Makes the folder in the online directory with the fewest partitions, and opens the log. is_new:
- * the controller has just made the partition; otherwise, while a directory is offline, ERR_IO: it
- * may lie there. topic_id NULL: none. Costs no sync: the first flush of the log makes its folder
- * durable. ERR_EXISTS; ERR_NO_SPACE without failing the directory. */
+struct new_log {
+    struct slice topic;
+    int32_t partition;
+    bool is_new;                       /* the controller has just made the partition */
+    const struct codec_uuid *topic_id; /* NULL: none */
+    const struct topic_config *config; /* kept until log_store_configure */
+};
+
+/* Makes the folder in the online directory with the fewest partitions, and opens the log. One that
+ * is not new, while a directory is offline, is ERR_IO: it may lie there. Costs no sync, but where a
+ * log of that name was just deleted: the first flush of the log makes its folder durable.
+ * ERR_EXISTS; ERR_NO_SPACE without failing the directory. */
 NODISCARD int log_store_create(struct log_store *store,
-                               struct slice topic,
-                               int32_t partition,
-                               const struct codec_uuid *topic_id,
-                               const struct topic_config *config,
-                               bool is_new,
+                               const struct new_log *wanted,
                                struct stored_log **log,
                                struct errmsg *message);
 

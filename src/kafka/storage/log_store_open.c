@@ -108,8 +108,6 @@ static int open_dir(struct log_dir *dir, struct errmsg *message)
 {
     struct log_store *store = dir->store;
     const char *what = "use the log directory";
-    list_init(&dir->logs);
-    list_init(&dir->to_remove);
     meta_properties_init(&store->dir_metas[log_dir_index(dir)]);
     dir->room_bytes = UINT64_MAX;
     dir->is_online = true;
@@ -196,6 +194,7 @@ static int open_dirs(struct log_store *store,
         store->dirs[i].store = store;
         list_init(&store->dirs[i].logs);
         list_init(&store->dirs[i].to_remove);
+        log_dir_init_freed_names(&store->dirs[i]);
     }
     for (size_t i = 0; i < store->dir_count; i++) {
         int error = set_path(&store->dirs[i], options->dirs[i], message);

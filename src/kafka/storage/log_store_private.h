@@ -107,11 +107,19 @@ int64_t stored_log_high_watermark(const struct stored_log *stored);
 /* "orders-eu-3" -> 9, 3; false when it is no partition's folder. */
 bool folder_name_split(const char *name, size_t *topic_len, int32_t *partition);
 
-/* ---- log_store_upkeep.c ---- */
+/* ---- log_store_delete.c ---- */
+
+void log_dir_init_freed_names(struct log_dir *dir);
+
+/* A log of this name is to be made: makes durable that the last one of that name has lost it. A
+ * directory where that fails goes offline. */
+void log_store_claim_name(struct log_store *store, struct slice name);
 
 void log_store_submit_removals(struct log_dir *dir);
 void log_dir_add_doomed(struct log_dir *dir, const char *name, uint64_t due_ns);
 void log_dir_release_doomed(struct log_dir *dir);
+
+/* ---- log_store_upkeep.c ---- */
 
 /* The text of one checkpoint as things stand. */
 void log_dir_format_checkpoint(const struct log_dir *dir,

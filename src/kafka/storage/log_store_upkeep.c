@@ -3,11 +3,11 @@
  * One timer serves a list of tasks, each with its own period. What touches logs runs on the loop,
  * in slices; what writes files of the store's own is a job.
  *
- *   checkpoints       the text is made on the loop; when it differs from what was written last, a
- * job replaces the file. One job of a directory at a time; a task that finds one running skips its
- * turn. retention         SWEEP_LOGS logs a turn, then the next slice, until the round is over free
- * space        a job asks the file system; see "Disk full" in log_store.h deleted folders   a job
- * per directory removes them one after another
+ *   checkpoints   the text is made on the loop; when it differs from what was written last, a job
+ *                 replaces the file. One job of a directory at a time; a task that finds one
+ * running skips its turn. retention     SWEEP_LOGS logs a turn, then the next slice, until the
+ * round is over free space    a job asks the file system; see "Disk full" in log_store.h removal of
+ * deleted folders: log_store_delete.c
  */
 #include "kafka/storage/log_store_private.h"
 
@@ -363,109 +363,8 @@ static void task_space(struct log_store *store)
     }
 }
 
-/* ---- deleted folders ------------------------------------------------------------------------- */
-
-struct doomed_folder {
-    struct list link; /* log_dir.to_remove, by due_ns */
-    uint64_t due_ns;
-    char name[FOLDER_NAME_MAX];
-};
-
-struct remove_job {
-    struct store_job base;
-    struct log_dir *dir;
-    char path[PATH_TEXT_MAX];
-    int error;
-};
-
-void log_dir_add_doomed(struct log_dir *dir, const char *name, uint64_t due_ns)
-{
-    struct doomed_folder *doomed = mem_alloc_zeroed(sizeof *doomed);
-    snprintf(doomed->name, sizeof doomed->name, "%s", name);
-    doomed->due_ns = due_ns;
-    struct list *before = dir->to_remove.prev;
-    while (before != &dir->to_remove &&
-           CONTAINER_OF(before, struct doomed_folder, link)->due_ns > due_ns) {
-        before = before->prev;
-    }
-    list_append(before->next, &doomed->link);
-}
-
-void log_dir_release_doomed(struct log_dir *dir)
-{
-    struct list *link;
-    while ((link = list_pop(&dir->to_remove)) != NULL) {
-        struct doomed_folder *doomed = CONTAINER_OF(link, struct doomed_folder, link);
-        mem_free(doomed, sizeof *doomed);
-    }
-}
-
-static void remove_one(void *ctx, const char *name)
-{
-    struct remove_job *job = ctx;
-    char path[2 * PATH_TEXT_MAX];
-    snprintf(path, sizeof path, "%s/%s", job->path, name);
-    int error = path_remove(job->base.store->runtime, path);
-    if (error != 0 && error != ERR_NOT_FOUND && job->error == 0) {
-        job->error = error;
-    }
-}
-
-static void remove_work(struct runtime_job *runtime_job)
-{
-    struct store_job *base = CONTAINER_OF(runtime_job, struct store_job, job);
-    struct remove_job *job = CONTAINER_OF(base, struct remove_job, base);
-    struct runtime *runtime = base->store->runtime;
-    int error = directory_list(runtime, job->path, remove_one, job);
-    if (error == 0 && job->error == 0) {
-        error = path_remove(runtime, job->path);
-    }
-    if (job->error == 0 && error != ERR_NOT_FOUND) {
-        job->error = error;
-    }
-}
-
-static void remove_finished(struct store_job *base)
-{
-    struct remove_job *job = CONTAINER_OF(base, struct remove_job, base);
-    job->dir->is_removing = false;
-    if (job->error == 0) {
-        LOG("storage", LOG_INFO, "Deleted log in %s.", job->path);
-        log_store_submit_removals(job->dir);
-    } else if (job->dir->is_online) {
-        LOG("storage", LOG_WARN, "cannot remove the deleted log %s: %s; the next start tries again",
-            job->path, error_text(job->error));
-    }
-}
-
-static void remove_release(struct store_job *base)
-{
-    struct remove_job *job = CONTAINER_OF(base, struct remove_job, base);
-    mem_free(job, sizeof *job);
-}
-
-void log_store_submit_removals(struct log_dir *dir)
-{
-    struct log_store *store = dir->store;
-    if (dir->is_removing || !dir->is_online || store->is_stopping ||
-        list_is_empty(&dir->to_remove)) {
-        return;
-    }
-    struct doomed_folder *doomed = CONTAINER_OF(dir->to_remove.next, struct doomed_folder, link);
-    if (doomed->due_ns > runtime_now_ns(store->runtime)) {
-        return;
-    }
-    struct remove_job *job = mem_alloc_zeroed(sizeof *job);
-    job->base.job.work = remove_work;
-    job->base.finished = remove_finished;
-    job->base.release = remove_release;
-    job->dir = dir;
-    log_dir_join(job->path, dir, doomed->name);
-    list_remove(&doomed->link);
-    mem_free(doomed, sizeof *doomed);
-    dir->is_removing = true;
-    store_job_submit(store, LANE_ANY, &job->base);
-}
+/* ---- the timer's tasks ------------------------------------------------------------------------
+ */
 
 static void task_removals(struct log_store *store)
 {

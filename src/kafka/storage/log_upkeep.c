@@ -279,7 +279,10 @@ static int drop_snapshots_above(struct partition_log *log, int64_t offset)
 static int truncate_fully(struct partition_log *log, int64_t offset)
 {
     struct segment *segment;
-    int error = log_delete_segments(log, 0, log->segment_count, false);
+    int error = log_make_files(log);
+    if (error == 0) {
+        error = log_delete_segments(log, 0, log->segment_count, false);
+    }
     if (error == 0) {
         error = drop_snapshots_above(log, -1);
     }

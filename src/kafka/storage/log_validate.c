@@ -5,8 +5,8 @@
  * is checked, its CRC is one pass over the bytes, and its offset, epoch (and append time) are
  * stamped in place. Records that are not compressed are walked over once, from length to length,
  * since it costs next to nothing while they are in the cache; compressed ones are not unpacked,
- * unless somebody asks for it (strict), the topic is compacted (each record needs a key), or
- * records may be too old (message.timestamp.before.max.ms).
+ * unless validate.compressed.records asks for it, the topic is compacted (each record needs a key),
+ * or records may be too old (message.timestamp.before.max.ms).
  *
  * THE SLOW WAY: another magic or codec is wanted, or offsets inside are not 0, 1, 2: every record
  * is taken out and a new batch is built.
@@ -384,7 +384,9 @@ static bool walk_packed(struct validation *v, const struct batch_view *view, str
     int error = decompress_append(batch_codec(view), view->records, UNPACKED_BYTES_MAX, &unpacked);
     bool ok = false;
     if (error != 0) {
-        refuse(v, error == ERR_LIMIT ? KAFKA_ERROR_MESSAGE_TOO_LARGE : KAFKA_ERROR_INVALID_RECORD);
+        /* Apache's decompressors throw what its handler does not know. */
+        refuse(v, error == ERR_LIMIT ? KAFKA_ERROR_MESSAGE_TOO_LARGE
+                                     : KAFKA_ERROR_UNKNOWN_SERVER_ERROR);
     } else {
         struct batch_view plain = *view;
         plain.records = buffer_slice(&unpacked);
@@ -398,7 +400,7 @@ static bool walk_packed(struct validation *v, const struct batch_view *view, str
 static bool must_unpack(const struct validation *v, const struct batch_view *view)
 {
     const struct topic_config *config = v->log->config;
-    if (v->request->strict || (config->cleanup_policy & CLEANUP_COMPACT) != 0) {
+    if (config->validate_compressed_records || (config->cleanup_policy & CLEANUP_COMPACT) != 0) {
         return true;
     }
     if (config->log_append_time) {

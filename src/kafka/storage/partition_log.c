@@ -6,9 +6,10 @@
  * looked at again by a start. So everything that a start would otherwise make anew has to be synced
  * before flushed_offset passes it: sealed segments' indexes and the producers' snapshots.
  *
- * WHAT IS WRITTEN WHEN. An append is one write. Index entries stay in memory until the segment is
- * sealed or put to rest. Rolling (a full segment) writes indexes, the producers' snapshot and three
- * new files, without a sync: the next flush syncs them.
+ * WHAT IS WRITTEN WHEN. Making a log makes its folder; the first append makes the files. An append
+ * is one write. Index entries stay in memory until the segment is sealed or put to rest. Rolling (a
+ * full segment) writes indexes, the producers' snapshot and three new files, without a sync: the
+ * next flush syncs them.
  *
  * WHAT GOES WRONG. Each failing write, sync or rename ends in log_fail: the log answers ERR_IO from
  * then on, nobody trusts its pages any more, and the next start repairs the folder (recovery.c).
@@ -86,6 +87,9 @@ int log_confirm_end(struct partition_log *log)
 
 int log_save_epochs(struct partition_log *log)
 {
+    if (log->is_bare) {
+        return 0;
+    }
     log->are_epochs_unsynced = true;
     log->is_folder_unsynced = true;
     return leader_epochs_save(&log->epochs, log->place.runtime, log->dir, false);
@@ -170,7 +174,10 @@ int log_roll_at(struct partition_log *log, int64_t base_offset, int64_t wall_ms)
         return 0;
     }
     struct segment *segment;
-    int error = segment_seal(log_active(log));
+    int error = log_make_files(log);
+    if (error == 0) {
+        error = segment_seal(log_active(log));
+    }
     if (error == 0) {
         error = segment_create(&log->place, base_offset, SUFFIX_NONE, wall_ms, &segment);
     }
@@ -205,24 +212,49 @@ bool partition_log_topic_id(const struct partition_log *log, struct codec_uuid *
     return log->has_topic_id;
 }
 
-int partition_log_set_topic_id(struct partition_log *log, const struct codec_uuid *id)
+static int save_topic_id(struct partition_log *log, const struct codec_uuid *id)
 {
     struct buffer text;
-    if (log->has_failed) {
-        return ERR_IO;
-    }
     buffer_init(&text, LOG_TEXT_MAX);
     partition_metadata_print(id, &text);
     int error = log_file_replace(log->place.runtime, log->dir, PARTITION_METADATA_FILE,
                                  buffer_slice(&text), false);
     buffer_release(&text);
+    log->is_folder_unsynced = true;
+    return error;
+}
+
+int partition_log_set_topic_id(struct partition_log *log, const struct codec_uuid *id)
+{
+    if (log->has_failed) {
+        return ERR_IO;
+    }
+    int error = log->is_bare ? 0 : save_topic_id(log, id);
     if (error != 0) {
         return log_fail(log, error);
     }
     log->topic_id = *id;
     log->has_topic_id = true;
-    log->is_folder_unsynced = true;
     return 0;
+}
+
+/* ---- the first files ------------------------------------------------------------------------- */
+
+int log_make_files(struct partition_log *log)
+{
+    if (LIKELY(!log->is_bare)) {
+        return 0;
+    }
+    log->is_bare = false;
+    log->is_folder_unsynced = true;
+    int error = segment_make_files(log_active(log));
+    if (error == 0 && log->has_topic_id) {
+        error = save_topic_id(log, &log->topic_id);
+    }
+    if (error == 0 && leader_epochs_latest(&log->epochs) >= 0) {
+        error = log_save_epochs(log);
+    }
+    return error;
 }
 
 /* ---- end ------------------------------------------------------------------------------------- */
@@ -259,10 +291,11 @@ static int settle_all(struct partition_log *log)
 int partition_log_close(struct partition_log *log, bool write_snapshot)
 {
     int error = log->has_failed ? ERR_IO : 0;
-    if (error == 0) {
+    bool has_files = !log->is_bare;
+    if (error == 0 && has_files) {
         error = settle_all(log);
     }
-    if (error == 0 && write_snapshot) {
+    if (error == 0 && has_files && write_snapshot) {
         error = log_write_snapshot(log, log->end_offset, true);
     }
     partition_log_release(log);

@@ -135,7 +135,7 @@ struct append_result {
  *
  * Checks of LogValidator and ProducerAppendInfo, in Apache's order and with Apache's texts. A
  * compressed batch is checked by its header and CRC and is not unpacked, unless the topic is
- * compacted, its codec or magic must change, or strict validation is asked for (strict). */
+ * compacted, its codec or magic must change, or validate.compressed.records asks for it. */
 struct append_request {
     struct slice records;
     enum append_origin origin;
@@ -143,7 +143,6 @@ struct append_request {
     int64_t wall_ms;
     bool requires_magic_2;
     bool may_have_zstd;
-    bool strict;
 };
 NODISCARD int partition_log_append(struct partition_log *log,
                                    const struct append_request *request,

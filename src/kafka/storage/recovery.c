@@ -41,6 +41,7 @@ struct folder {
     struct found snapshots;
     bool has_epochs;
     bool has_metadata;
+    bool is_empty; /* nothing at all lies there */
 };
 
 static void found_add(struct found *found, int64_t offset)
@@ -92,6 +93,7 @@ static void note_name(void *ctx, const char *name)
 {
     struct folder *folder = ctx;
     struct log_file_name file = log_file_parse(name);
+    folder->is_empty = false;
     if (file.kind == LOG_FILE_OTHER) {
         folder->has_epochs |= strcmp(name, LEADER_EPOCH_FILE) == 0;
         folder->has_metadata |= strcmp(name, PARTITION_METADATA_FILE) == 0;
@@ -607,6 +609,30 @@ static int settle_start(struct partition_log *log,
     return partition_log_flush(log);
 }
 
+/* A folder without a segment: a new log. */
+static int begin_log(struct partition_log *log,
+                     const struct partition_log_open *open,
+                     bool is_empty)
+{
+    struct segment *segment;
+    int error = 0;
+    log->is_bare = is_empty && open->log_start_offset == 0;
+    if (log->is_bare) {
+        segment = segment_create_later(&log->place, 0, SUFFIX_NONE, open->wall_ms);
+    } else {
+        error = segment_create(&log->place, open->log_start_offset, SUFFIX_NONE, open->wall_ms,
+                               &segment);
+    }
+    if (error != 0) {
+        return error;
+    }
+    log_add_segment(log, segment);
+    log->end_offset = open->log_start_offset;
+    log->flushed_offset = log->end_offset;
+    log->is_folder_unsynced = true;
+    return remove_snapshots_above(log, -1);
+}
+
 static int open_folder(struct partition_log *log,
                        const struct partition_log_open *open,
                        struct folder *folder,
@@ -650,17 +676,7 @@ static int open_folder(struct partition_log *log,
         return error;
     }
     if (log->segment_count == 0) {
-        struct segment *segment;
-        error = segment_create(&log->place, open->log_start_offset, SUFFIX_NONE, open->wall_ms,
-                               &segment);
-        if (error != 0) {
-            return error;
-        }
-        log_add_segment(log, segment);
-        log->end_offset = open->log_start_offset;
-        log->flushed_offset = log->end_offset;
-        log->is_folder_unsynced = true;
-        error = remove_snapshots_above(log, -1);
+        error = begin_log(log, open, folder->is_empty);
         return error == 0 ? settle_start(log, open, true, figures) : error;
     }
     error = remove_stray_snapshots(log, folder);
@@ -722,7 +738,7 @@ int partition_log_open(struct runtime *runtime,
                        struct partition_log_recovery *recovery,
                        struct errmsg *message)
 {
-    struct folder folder = {0};
+    struct folder folder = {.is_empty = true};
     struct partition_log_recovery figures = {0};
     struct partition_log *log = new_log(runtime, open);
     int error = list_or_make(log, &folder);

@@ -51,6 +51,31 @@ static int create_empty(const struct segment *segment, enum log_file_kind kind)
     return error == 0 ? file_close(file) : error;
 }
 
+struct segment *segment_create_later(struct segment_place *place,
+                                     int64_t base_offset,
+                                     const char *suffix,
+                                     int64_t wall_ms)
+{
+    struct segment *segment = segment_known(place, base_offset, 0, suffix);
+    segment->created_ms = wall_ms;
+    segment->largest.timestamp_ms = NO_TIMESTAMP;
+    segment->is_indexed = true;
+    segment->knows_aborted = true;
+    return segment;
+}
+
+int segment_make_files(struct segment *segment)
+{
+    ASSERT(segment->size == 0 && segment->file == NULL);
+    int error = 0;
+    for (enum log_file_kind kind = LOG_FILE_RECORDS; error == 0 && kind <= LOG_FILE_TIME_INDEX;
+         kind++) {
+        error = create_empty(segment, kind);
+    }
+    segment->is_unsynced = true;
+    return error;
+}
+
 int segment_create(struct segment_place *place,
                    int64_t base_offset,
                    const char *suffix,
@@ -58,24 +83,18 @@ int segment_create(struct segment_place *place,
                    struct segment **created)
 {
     char path[PATH_TEXT_MAX];
-    struct segment *segment = segment_known(place, base_offset, 0, suffix);
-    segment->created_ms = wall_ms;
+    struct segment *segment = segment_create_later(place, base_offset, suffix, wall_ms);
     int error = segment_path(segment, LOG_FILE_TXN_INDEX, path);
     if (error == 0) {
         error = log_path_remove(place->runtime, path);
     }
-    for (enum log_file_kind kind = LOG_FILE_RECORDS; error == 0 && kind <= LOG_FILE_TIME_INDEX;
-         kind++) {
-        error = create_empty(segment, kind);
+    if (error == 0) {
+        error = segment_make_files(segment);
     }
     if (error != 0) {
         segment_free(segment);
         return error;
     }
-    segment->largest.timestamp_ms = NO_TIMESTAMP;
-    segment->is_indexed = true;
-    segment->knows_aborted = true;
-    segment->is_unsynced = true;
     *created = segment;
     return 0;
 }

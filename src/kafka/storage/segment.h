@@ -89,6 +89,14 @@ NODISCARD int segment_create(struct segment_place *place,
                              int64_t wall_ms,
                              struct segment **segment);
 
+/* The same in two steps, for a folder that has no file of that base offset: until the second one
+ * the segment may be closed, rested and freed, and nothing else. */
+struct segment *segment_create_later(struct segment_place *place,
+                                     int64_t base_offset,
+                                     const char *suffix,
+                                     int64_t wall_ms);
+NODISCARD int segment_make_files(struct segment *segment);
+
 /* Forgets it, without writing anything. */
 void segment_free(struct segment *segment);
 
