@@ -522,3 +522,8 @@ bool cluster_is_controller(const struct cluster *cluster)
 {
     return cluster->is_controller;
 }
+
+int16_t cluster_controller_error(const struct cluster *cluster)
+{
+    return cluster->is_controller ? 0 : KAFKA_ERROR_NOT_CONTROLLER;
+}

@@ -87,14 +87,17 @@ void cluster_create_topic(struct cluster *cluster,
 
 void cluster_delete_topic(struct cluster *cluster, struct slice name, struct cluster_done done);
 
-/* To `count` partitions in all; assignment (NULL: automatic) is of the new ones. */
+struct cluster_new_partitions {
+    struct slice topic;
+    int32_t count;                    /* that the topic shall have in all */
+    const int32_t *const *assignment; /* NULL: automatic; else assignment_count lists */
+    const int32_t *assignment_counts; /* of the new ones */
+    int32_t assignment_count;
+    bool validate_only;
+};
+
 void cluster_add_partitions(struct cluster *cluster,
-                            struct slice name,
-                            int32_t count,
-                            const int32_t *const *assignment,
-                            const int32_t *assignment_counts,
-                            int32_t assignment_count,
-                            bool validate_only,
+                            const struct cluster_new_partitions *wanted,
                             struct cluster_done done);
 
 /* /config/ENTITY_TYPE/ENTITY_NAME with a change notification, as Apache writes it. entity_type is
@@ -134,5 +137,8 @@ void cluster_allocate_producer_ids(struct cluster *cluster,
                                    void *ctx);
 
 bool cluster_is_controller(const struct cluster *cluster);
+
+/* For requests that the controller alone may answer: 0, or NOT_CONTROLLER. */
+int16_t cluster_controller_error(const struct cluster *cluster);
 
 #endif

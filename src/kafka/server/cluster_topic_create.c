@@ -156,15 +156,6 @@ static bool has_duplicate(const int32_t *ids, int32_t count)
     return false;
 }
 
-/* "0, 0" */
-static void put_ids(struct buffer *out, const int32_t *ids, int32_t count)
-{
-    for (int32_t i = 0; i < count && buffer_room(out) > 16; i++) {
-        buffer_append_cstr(out, i > 0 ? ", " : "");
-        buffer_append_decimal(out, ids[i]);
-    }
-}
-
 /* The whole assignment as Scala prints it. */
 static void tell_duplicate(const struct cluster_new_topic *topic, struct errmsg *message)
 {
@@ -174,7 +165,7 @@ static void tell_duplicate(const struct cluster_new_topic *topic, struct errmsg 
         buffer_append_cstr(&text, i > 0 ? ", " : "");
         buffer_append_decimal(&text, i);
         buffer_append_cstr(&text, " -> ArrayBuffer(");
-        put_ids(&text, topic->assignment[i], topic->assignment_counts[i]);
+        topics_print_ids(&text, topic->assignment[i], topic->assignment_counts[i]);
         buffer_append_u8(&text, ')');
     }
     errmsg_set(message, 0, "Duplicate replica assignment found: HashMap(%.*s)",
@@ -538,18 +529,11 @@ static void copy_existing(struct cluster_task *task, const struct topic *topic)
     }
 }
 
-struct addition {
-    int32_t count; /* in all */
-    const int32_t *const *assignment;
-    const int32_t *assignment_counts;
-    int32_t assignment_count;
-};
-
 /* ZkAdminManager.createPartitions and AdminZkClient.validateReplicaAssignment. */
 static int16_t take_new_assignment(struct cluster *cluster,
                                    struct cluster_task *task,
                                    const struct topic *topic,
-                                   const struct addition *addition,
+                                   const struct cluster_new_partitions *addition,
                                    struct errmsg *message)
 {
     struct creation *creation = task->state;
@@ -582,7 +566,7 @@ static int16_t take_new_assignment(struct cluster *cluster,
         if (has_duplicate(ids, count)) {
             struct buffer text;
             buffer_init(&text, 512);
-            put_ids(&text, ids, count);
+            topics_print_ids(&text, ids, count);
             errmsg_set(message, 0,
                        "Duplicate brokers not allowed in replica assignment: %.*s for partition id "
                        "%d.",
@@ -670,9 +654,7 @@ static void nothing_step(struct cluster_task *task)
 }
 
 struct waiting_addition {
-    struct slice name;
-    struct addition addition;
-    bool validate_only;
+    struct cluster_new_partitions addition;
     struct cluster_done done;
 };
 
@@ -680,11 +662,11 @@ struct waiting_addition {
 static void begin_addition(struct cluster_task *task)
 {
     const struct waiting_addition *waiting = task->state;
-    const struct addition *addition = &waiting->addition;
+    const struct cluster_new_partitions *addition = &waiting->addition;
     struct cluster *cluster = task->cluster;
     struct errmsg message = {.text = ""};
-    const struct topic *topic = topics_find(cluster->topics, waiting->name);
-    int16_t error = check_addition(topic, waiting->name, addition->count, &message);
+    const struct topic *topic = topics_find(cluster->topics, addition->topic);
+    int16_t error = check_addition(topic, addition->topic, addition->count, &message);
     if (error != 0) {
         refuse(task, waiting->done, error, message.text);
         return;
@@ -692,7 +674,7 @@ static void begin_addition(struct cluster_task *task)
     struct creation *creation = ARENA_NEW(&task->arena, struct creation);
     struct topic_reading *reading = &creation->reading;
     *creation = (struct creation){
-        .name = waiting->name, .first_new = topic->partition_count, .done = waiting->done};
+        .name = addition->topic, .first_new = topic->partition_count, .done = waiting->done};
     task->state = creation;
     reading->topic.id = topic->id;
     reading->topic.partition_count = addition->count;
@@ -703,7 +685,7 @@ static void begin_addition(struct cluster_task *task)
                 ? assign_new(cluster, task, topic, addition->count - topic->partition_count,
                              &message)
                 : take_new_assignment(cluster, task, topic, addition, &message);
-    if (error != 0 || waiting->validate_only) {
+    if (error != 0 || addition->validate_only) {
         refuse(task, waiting->done, error, error == 0 ? NULL : message.text);
         return;
     }
@@ -716,39 +698,36 @@ static void begin_addition(struct cluster_task *task)
     task_run(task, create_step, creation_done);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): a struct would serve one caller */
+/* The lists of brokers as the task keeps them. */
+static void copy_lists(struct arena *arena, struct cluster_new_partitions *wanted)
+{
+    int32_t count = wanted->assignment_count;
+    const int32_t **lists = ARENA_ARRAY(arena, const int32_t *, count + 1);
+    int32_t *counts = ARENA_ARRAY(arena, int32_t, count + 1);
+    for (int32_t i = 0; i < count; i++) {
+        counts[i] = wanted->assignment_counts[i];
+        struct slice ids = slice_of(wanted->assignment[i], (size_t)counts[i] * sizeof(int32_t));
+        int32_t *copy = arena_alloc(arena, ids.len + sizeof *copy);
+        if (ids.len > 0) {
+            memcpy(copy, ids.ptr, ids.len);
+        }
+        lists[i] = copy;
+    }
+    wanted->assignment = lists;
+    wanted->assignment_counts = counts;
+}
+
 void cluster_add_partitions(struct cluster *cluster,
-                            struct slice name,
-                            int32_t count,
-                            const int32_t *const *assignment,
-                            const int32_t *assignment_counts,
-                            int32_t assignment_count,
-                            bool validate_only,
+                            const struct cluster_new_partitions *wanted,
                             struct cluster_done done)
 {
     struct cluster_task *task = task_create(cluster);
     struct waiting_addition *waiting = ARENA_NEW(&task->arena, struct waiting_addition);
-    waiting->name = arena_copy(&task->arena, name);
-    waiting->addition.count = count;
-    waiting->validate_only = validate_only;
-    waiting->done = done;
-    if (assignment != NULL) {
-        const int32_t **lists = ARENA_ARRAY(&task->arena, const int32_t *, assignment_count + 1);
-        int32_t *counts = ARENA_ARRAY(&task->arena, int32_t, assignment_count + 1);
-        for (int32_t i = 0; i < assignment_count; i++) {
-            struct slice ids = slice_of(assignment[i],
-                                        (size_t)assignment_counts[i] * sizeof *assignment[i]);
-            int32_t *copy = arena_alloc(&task->arena, ids.len + sizeof *copy);
-            if (ids.len > 0) {
-                memcpy(copy, ids.ptr, ids.len);
-            }
-            lists[i] = copy;
-            counts[i] = assignment_counts[i];
-        }
-        waiting->addition.assignment = lists;
-        waiting->addition.assignment_counts = counts;
-        waiting->addition.assignment_count = assignment_count;
+    *waiting = (struct waiting_addition){*wanted, done};
+    waiting->addition.topic = arena_copy(&task->arena, wanted->topic);
+    if (wanted->assignment != NULL) {
+        copy_lists(&task->arena, &waiting->addition);
     }
     task->state = waiting;
-    task_run_for_topic(task, name, nothing_step, begin_addition);
+    task_run_for_topic(task, wanted->topic, nothing_step, begin_addition);
 }

@@ -144,6 +144,14 @@ struct topic *topics_find_id(const struct topics *topics, const struct codec_uui
     return bytes_map_get(&topics->by_id, slice_of(id->bytes, sizeof id->bytes));
 }
 
+void topics_print_ids(struct buffer *out, const int32_t *ids, int32_t count)
+{
+    for (int32_t i = 0; i < count && buffer_room(out) > 16; i++) {
+        buffer_append_cstr(out, i > 0 ? ", " : "");
+        buffer_append_decimal(out, ids[i]);
+    }
+}
+
 int16_t topics_check_name(struct slice name, struct errmsg *message)
 {
     switch (topic_name_check(name)) {

@@ -108,6 +108,9 @@ struct broker_info *topics_broker(const struct topics *topics, int32_t id);
 /* 0, or INVALID_TOPIC_EXCEPTION with Apache's sentence. */
 int16_t topics_check_name(struct slice name, struct errmsg *message);
 
+/* "1, 2": as many as there is room for in `out`. */
+void topics_print_ids(struct buffer *out, const int32_t *ids, int32_t count);
+
 /* The endpoint of a broker under a listener's name; NULL: it has none. */
 const struct broker_endpoint *broker_info_endpoint(const struct broker_info *info,
                                                    struct slice name);

@@ -68,20 +68,27 @@ static void add(struct admin_wait *wait, int32_t index, bool validate_only)
             counts[i] = wanted->assignments[i].broker_ids_count;
         }
     }
-    cluster_add_partitions(wait->broker->cluster, wanted->name, wanted->count, lists, counts,
-                           MAX(wanted->assignments_count, 0), validate_only,
-                           admin_wait_item(wait, index));
+    struct cluster_new_partitions partitions = {
+        .topic = wanted->name,
+        .count = wanted->count,
+        .assignment = lists,
+        .assignment_counts = counts,
+        .assignment_count = MAX(wanted->assignments_count, 0),
+        .validate_only = validate_only,
+    };
+    cluster_add_partitions(wait->broker->cluster, &partitions, admin_wait_item(wait, index));
 }
 
 void handle_create_partitions(struct broker *broker, struct request *request)
 {
     const struct kafka_create_partitions_request *body = request->body;
     struct admin_wait *wait = admin_wait_create(request, body->topics_count, answer);
+    int16_t refused = cluster_controller_error(broker->cluster);
     for (int32_t i = 0; i < body->topics_count; i++) {
-        if (cluster_is_controller(broker->cluster)) {
+        if (refused == 0) {
             add(wait, i, body->validate_only);
         } else {
-            admin_wait_set(wait, i, KAFKA_ERROR_NOT_CONTROLLER, NULL);
+            admin_wait_set(wait, i, refused, NULL);
         }
     }
     admin_wait_go(wait, body->timeout_ms);

@@ -169,11 +169,12 @@ void handle_create_topics(struct broker *broker, struct request *request)
 {
     const struct kafka_create_topics_request *body = request->body;
     struct admin_wait *wait = admin_wait_create(request, body->topics_count, answer);
+    int16_t refused = cluster_controller_error(broker->cluster);
     for (int32_t i = 0; i < body->topics_count; i++) {
-        if (cluster_is_controller(broker->cluster)) {
+        if (refused == 0) {
             create(wait, i, body->validate_only);
         } else {
-            admin_wait_set(wait, i, KAFKA_ERROR_NOT_CONTROLLER, NULL);
+            admin_wait_set(wait, i, refused, NULL);
         }
     }
     admin_wait_go(wait, body->timeout_ms);

@@ -69,14 +69,24 @@ static void resolve(struct admin_wait *wait, int32_t index, struct doomed *doome
 
 static int16_t refusal(const struct broker *broker, const struct request *request)
 {
-    if (!cluster_is_controller(broker->cluster)) {
-        return KAFKA_ERROR_NOT_CONTROLLER;
+    int16_t error = cluster_controller_error(broker->cluster);
+    if (error == 0 && !broker->config.delete_topic_enable) {
+        error = request->api_version < VERSION_DISABLED ? KAFKA_ERROR_INVALID_REQUEST
+                                                        : KAFKA_ERROR_TOPIC_DELETION_DISABLED;
     }
-    if (!broker->config.delete_topic_enable) {
-        return request->api_version < VERSION_DISABLED ? KAFKA_ERROR_INVALID_REQUEST
-                                                       : KAFKA_ERROR_TOPIC_DELETION_DISABLED;
+    return error;
+}
+
+/* As they were named: nobody looks for them. */
+static void refuse_all(struct admin_wait *wait, struct doomed *doomed, int16_t error)
+{
+    const struct kafka_delete_topics_request *body = wait->request->body;
+    for (int32_t i = 0; i < wait->count; i++) {
+        doomed[i] = wait->request->api_version < VERSION_IDS
+                        ? (struct doomed){.name = body->topic_names[i]}
+                        : (struct doomed){body->topics[i].name, body->topics[i].topic_id};
+        admin_wait_set(wait, i, error, NULL);
     }
-    return 0;
 }
 
 /* A topic by name and id: the whole request is refused. */
@@ -99,22 +109,18 @@ void handle_delete_topics(struct broker *broker, struct request *request)
     struct admin_wait *wait = admin_wait_create(request, count, answer);
     struct doomed *doomed = ARENA_ARRAY(&wait->arena, struct doomed, count + 1);
     int16_t refused = refusal(broker, request);
+    if (refused == 0 && names_both(request)) {
+        refused = KAFKA_ERROR_INVALID_REQUEST;
+    }
     wait->ctx = doomed;
-    if (names_both(request)) {
-        for (int32_t i = 0; i < count; i++) {
-            doomed[i] = (struct doomed){body->topics[i].name, body->topics[i].topic_id};
-            admin_wait_set(wait, i, KAFKA_ERROR_INVALID_REQUEST, NULL);
-        }
+    if (refused != 0) {
+        refuse_all(wait, doomed, refused);
         admin_wait_go(wait, body->timeout_ms);
         return;
     }
     /* All names first: one of them may stand twice. */
     for (int32_t i = 0; i < count; i++) {
         resolve(wait, i, &doomed[i]);
-        if (refused != 0) {
-            wait->items[i].is_decided = false;
-            admin_wait_set(wait, i, refused, NULL);
-        }
     }
     for (int32_t i = 0; i < count; i++) {
         if (!wait->items[i].is_decided) {

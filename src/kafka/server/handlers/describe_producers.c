@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "generated/kafka/constants.h"
 #include "generated/kafka/messages.h"
-#include "kafka/core/topic_name.h"
 #include "kafka/server/broker.h"
 #include "kafka/server/handlers.h"
 
@@ -54,8 +53,10 @@ static void answer_partition(struct request *request,
     int16_t error = 0;
     answer->partition_index = index;
     answer->error_message = SLICE_NULL;
-    if (topic_name_check(topic) != TOPIC_NAME_FINE) {
-        fail(answer, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION);
+    struct errmsg message;
+    answer->error_code = topics_check_name(topic, &message);
+    if (answer->error_code != 0) {
+        answer->error_message = arena_copy(&request->arena, slice_of_cstr(message.text));
         return;
     }
     if (topics_find(&request->broker->topics, topic) == NULL) {

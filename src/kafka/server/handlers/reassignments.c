@@ -9,6 +9,16 @@
 #include "kafka/server/broker.h"
 #include "kafka/server/cluster.h"
 #include "kafka/server/handlers.h"
+#include "runtime/log.h"
+
+#define ID_LIST_BYTES_MAX 160u
+#define BROKERS_SAID_MAX 64
+
+/* Apache sends its ApiError's own words: for no error these are "" and not null. */
+static struct slice error_words(int16_t error)
+{
+    return error == 0 ? SLICE_LIT("") : slice_of_cstr(kafka_error_text(error));
+}
 
 /* ---- ListPartitionReassignments ----------------------------------------------------------------
  */
@@ -18,10 +28,8 @@ void handle_list_partition_reassignments(struct broker *broker, struct request *
     struct kafka_list_partition_reassignments_response response;
     codec_init(&kafka_list_partition_reassignments_response_message, &response);
     response.throttle_time_ms = request->throttle_time_ms;
-    response.error_message = SLICE_NULL;
-    if (!cluster_is_controller(broker->cluster)) {
-        response.error_code = KAFKA_ERROR_NOT_CONTROLLER;
-    }
+    response.error_code = cluster_controller_error(broker->cluster);
+    response.error_message = error_words(response.error_code);
     request_reply(request, &response);
 }
 
@@ -31,12 +39,111 @@ void handle_list_partition_reassignments(struct broker *broker, struct request *
 typedef struct kafka_alter_partition_reassignments_request_partition wanted_move;
 typedef struct kafka_alter_partition_reassignments_response_partition move_result;
 
-static void move(const struct broker *broker,
+static bool has_id(const int32_t *ids, int32_t count, int32_t id)
+{
+    for (int32_t i = 0; i < count; i++) {
+        if (ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "1, 2", cut where it becomes too long to be read. */
+static struct slice id_list(struct request *request, const int32_t *ids, int32_t count)
+{
+    struct buffer text;
+    buffer_init(&text, ID_LIST_BYTES_MAX);
+    topics_print_ids(&text, ids, count);
+    struct slice kept = arena_copy(&request->arena, buffer_slice(&text));
+    buffer_release(&text);
+    return kept;
+}
+
+static struct slice say(struct request *request, const struct errmsg *message)
+{
+    return arena_copy(&request->arena, slice_of_cstr(message->text));
+}
+
+/* Replicas that the partition does not have yet must be on living brokers. */
+static struct slice refuse_dead(struct request *request,
+                                const struct topic_partition *partition,
+                                const wanted_move *wanted)
+{
+    const struct topics *topics = &request->broker->topics;
+    int32_t *adding = ARENA_ARRAY(&request->arena, int32_t, wanted->replicas_count + 1);
+    int32_t count = 0;
+    bool is_dead = false;
+    for (int32_t i = 0; i < wanted->replicas_count; i++) {
+        int32_t id = wanted->replicas[i];
+        if (!has_id(partition->replicas, partition->replica_count, id)) {
+            adding[count++] = id;
+            is_dead |= topics_broker(topics, id) == NULL;
+        }
+    }
+    if (!is_dead) {
+        return SLICE_NULL;
+    }
+    int32_t live[BROKERS_SAID_MAX];
+    int32_t live_count = 0;
+    LIST_FOR_EACH(link, &topics->brokers)
+    {
+        if (live_count < BROKERS_SAID_MAX) {
+            live[live_count++] = CONTAINER_OF(link, struct broker_info, link)->id;
+        }
+    }
+    struct errmsg message;
+    errmsg_set(&message, 0,
+               "Replica assignment has brokers that are not alive. Replica list: "
+               "ArrayBuffer(%.*s), live broker list: Set(%.*s)",
+               LOG_SLICE(id_list(request, adding, count)),
+               LOG_SLICE(id_list(request, live, live_count)));
+    return say(request, &message);
+}
+
+/* KafkaController.validateReplicas. Null: the list is fine. */
+static struct slice judge_replicas(struct request *request,
+                                   const struct topic_partition *partition,
+                                   const wanted_move *wanted)
+{
+    const int32_t *ids = wanted->replicas;
+    int32_t count = wanted->replicas_count;
+    bool is_negative = false;
+    struct errmsg message;
+    if (count == 0) {
+        return SLICE_LIT("Empty replica list specified in partition reassignment.");
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (has_id(ids, i, ids[i])) {
+            errmsg_set(&message, 0,
+                       "Duplicate replica ids in partition reassignment replica list: "
+                       "ArrayBuffer(%.*s)",
+                       LOG_SLICE(id_list(request, ids, count)));
+            return say(request, &message);
+        }
+        is_negative |= ids[i] < 0;
+    }
+    if (is_negative) {
+        errmsg_set(&message, 0, "Invalid broker id in replica list: ArrayBuffer(%.*s)",
+                   LOG_SLICE(id_list(request, ids, count)));
+        return say(request, &message);
+    }
+    struct slice dead = refuse_dead(request, partition, wanted);
+    bool is_same = count == partition->replica_count;
+    for (int32_t i = 0; is_same && i < count; i++) {
+        is_same = ids[i] == partition->replicas[i];
+    }
+    return !slice_is_null(dead) || is_same
+               ? dead
+               : SLICE_LIT("this version serves a cluster of one broker: replicas cannot be moved");
+}
+
+static void move(struct request *request,
                  struct slice name,
                  const wanted_move *wanted,
                  move_result *out)
 {
-    const struct topic *topic = topics_find(&broker->topics, name);
+    const struct topic *topic = topics_find(&request->broker->topics, name);
     out->partition_index = wanted->partition_index;
     if (topic == NULL || topic->is_deleting || wanted->partition_index < 0 ||
         wanted->partition_index >= topic->partition_count) {
@@ -46,19 +153,13 @@ static void move(const struct broker *broker,
     }
     if (wanted->replicas_count < 0) {
         out->error_code = KAFKA_ERROR_NO_REASSIGNMENT_IN_PROGRESS;
-        out->error_message = slice_of_cstr(
-            kafka_error_text(KAFKA_ERROR_NO_REASSIGNMENT_IN_PROGRESS));
+        out->error_message = error_words(out->error_code);
         return;
     }
-    const struct topic_partition *partition = &topic->partitions[wanted->partition_index];
-    bool is_same = wanted->replicas_count == partition->replica_count;
-    for (int32_t i = 0; is_same && i < wanted->replicas_count; i++) {
-        is_same = wanted->replicas[i] == partition->replicas[i];
-    }
-    if (!is_same) {
+    out->error_message = judge_replicas(request, &topic->partitions[wanted->partition_index],
+                                        wanted);
+    if (!slice_is_null(out->error_message)) {
         out->error_code = KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
-        out->error_message = SLICE_LIT("this version serves a cluster of one broker: replicas "
-                                       "cannot be moved");
     }
 }
 
@@ -68,9 +169,9 @@ void handle_alter_partition_reassignments(struct broker *broker, struct request 
     struct kafka_alter_partition_reassignments_response response;
     codec_init(&kafka_alter_partition_reassignments_response_message, &response);
     response.throttle_time_ms = request->throttle_time_ms;
-    response.error_message = SLICE_NULL;
-    if (!cluster_is_controller(broker->cluster)) {
-        response.error_code = KAFKA_ERROR_NOT_CONTROLLER;
+    response.error_code = cluster_controller_error(broker->cluster);
+    response.error_message = error_words(response.error_code);
+    if (response.error_code != 0) {
         request_reply(request, &response);
         return;
     }
@@ -88,7 +189,7 @@ void handle_alter_partition_reassignments(struct broker *broker, struct request 
             move_result *out = &topic->partitions[topic->partitions_count++];
             codec_init(&kafka_alter_partition_reassignments_response_partition_message, out);
             out->error_message = SLICE_NULL;
-            move(broker, topic->name, &body->topics[i].partitions[j], out);
+            move(request, topic->name, &body->topics[i].partitions[j], out);
         }
     }
     request_reply(request, &response);
@@ -127,9 +228,7 @@ void handle_elect_leaders(struct broker *broker, struct request *request)
     response.throttle_time_ms = request->throttle_time_ms;
     response.replica_election_results = ARENA_ARRAY(
         &request->arena, struct kafka_elect_leaders_response_topic_result, count + 1);
-    if (!cluster_is_controller(broker->cluster)) {
-        response.error_code = KAFKA_ERROR_NOT_CONTROLLER;
-    }
+    response.error_code = cluster_controller_error(broker->cluster);
     /* All partitions: only those with an election or an error are told, and there are none. */
     for (int32_t i = 0; i < count; i++) {
         struct kafka_elect_leaders_response_topic_result *topic =
