@@ -257,20 +257,10 @@ static void append_host(struct buffer *out, struct slice host)
 
 static void append_server(struct buffer *out, const struct quorum_server *server)
 {
-    uint32_t order[QUORUM_ADDRESSES_MAX];
-    for (uint32_t i = 0; i < server->address_count; i++) {
-        uint32_t at = i;
-        while (at > 0 && slice_compare(server->addresses[order[at - 1]].host,
-                                       server->addresses[i].host) > 0) {
-            order[at] = order[at - 1];
-            at--;
-        }
-        order[at] = i;
-    }
     buffer_append_cstr(out, "server.");
     buffer_append_decimal(out, server->id);
     for (uint32_t i = 0; i < server->address_count; i++) {
-        const struct quorum_address *address = &server->addresses[order[i]];
+        const struct quorum_address *address = &server->addresses[i];
         buffer_append_cstr(out, i == 0 ? "=" : "|");
         append_host(out, address->host);
         buffer_append_decimal(out, address->quorum_port);

@@ -46,7 +46,7 @@ struct quorum_address {
 struct quorum_server {
     int64_t id;
     enum quorum_role role;
-    struct quorum_address addresses[QUORUM_ADDRESSES_MAX];
+    struct quorum_address addresses[QUORUM_ADDRESSES_MAX]; /* by host, as they are printed */
     uint32_t address_count;
     struct slice client_host; /* null slice: none given */
     uint16_t client_port;     /* 0: none given */

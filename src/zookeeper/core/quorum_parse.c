@@ -114,7 +114,8 @@ static size_t split_parts(struct slice text, struct slice parts[PARTS_MAX])
 static bool is_good_host(struct slice host)
 {
     for (size_t i = 0; i < host.len; i++) {
-        if (host.ptr[i] <= ' ' || host.ptr[i] == '[' || host.ptr[i] == ']') {
+        uint8_t c = host.ptr[i];
+        if (c <= ' ' || c == '[' || c == ']' || c == '\\') {
             return false;
         }
     }
@@ -170,7 +171,12 @@ static int read_address(struct quorum_reader *reader,
         return refuse(reader, line, "a server has at most 8 addresses");
     }
     address.host = keep_host(reader, parts[0]);
-    server->addresses[server->address_count++] = address;
+    uint32_t at = server->address_count++;
+    while (at > 0 && slice_compare(server->addresses[at - 1].host, address.host) > 0) {
+        server->addresses[at] = server->addresses[at - 1];
+        at--;
+    }
+    server->addresses[at] = address;
     return 0;
 }
 
@@ -258,6 +264,9 @@ static int read_group(struct quorum_reader *reader, const struct quorum_line *li
     int64_t group;
     int error = read_key_id(reader, line, &group);
     struct slice rest = line->value;
+    if (error == 0 && rest.len == 0) {
+        return refuse(reader, line, "the value is not a list of server numbers like 1:2:3");
+    }
     while (error == 0 && rest.len > 0) {
         struct slice text;
         int64_t id;

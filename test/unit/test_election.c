@@ -1,0 +1,934 @@
+/* Fast leader election: what one machine answers to scripted notifications, byte forms, the bugs of
+ * others by name, and whole ensembles in memory whose network delays, reorders and loses. */
+#include "zookeeper/core/election.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define FINALIZE_MS 200
+#define SERVERS_MAX 9
+
+static struct quorum_config *config_of(const char *text)
+{
+    struct quorum_config *config;
+    char problem[256];
+    int error = quorum_config_parse(slice_of_cstr(text), &config, problem, sizeof problem);
+    if (error != 0) {
+        fail_msg("%s", problem);
+    }
+    return config;
+}
+
+/* `voters` servers and then `observers`. */
+static struct quorum_config *config_with(int voters, int observers, int version)
+{
+    char text[2048];
+    size_t len = 0;
+    for (int id = 1; id <= voters + observers; id++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "server.%d=h%d:2888:3888:%s\n", id,
+                                id, id <= voters ? "participant" : "observer");
+    }
+    snprintf(text + len, sizeof text - len, "version=%x\n", (unsigned)version);
+    return config_of(text);
+}
+
+/* ---- one machine ----------------------------------------------------------------------------- */
+
+struct fixture {
+    struct election_config config;
+    struct election election;
+    struct zk_outbox outbox;
+    struct quorum_config *members;
+};
+
+static void open_fixture(struct fixture *f, int64_t id, struct quorum_config *members)
+{
+    *f = (struct fixture){.config = {.server_id = id,
+                                     .reconfig_enabled = true,
+                                     .finalize_ms = FINALIZE_MS,
+                                     .notification_ms = 200,
+                                     .notification_max_ms = 60000},
+                          .members = members};
+    zk_outbox_init(&f->outbox);
+    election_init(&f->election, &f->config);
+}
+
+static void close_fixture(struct fixture *f)
+{
+    election_release(&f->election);
+    zk_outbox_release(&f->outbox);
+    quorum_config_drop(f->members);
+}
+
+static void start(struct fixture *f, int64_t zxid, int64_t epoch)
+{
+    zk_outbox_clear(&f->outbox);
+    election_start(&f->election, f->members, false, zxid, epoch, -1, 0, &f->outbox);
+    election_check(&f->election);
+}
+
+static struct notification note(int64_t sender, enum peer_state state, struct vote vote)
+{
+    return (struct notification){.sender = sender, .state = state, .vote = vote, .version = 2};
+}
+
+static struct vote vote_for(int64_t leader, int64_t zxid, int64_t round, int64_t epoch)
+{
+    return (struct vote){leader, zxid, round, epoch};
+}
+
+static enum election_outcome hear_at(struct fixture *f, uint64_t now_ms, struct notification n)
+{
+    zk_outbox_clear(&f->outbox);
+    enum election_outcome outcome = election_notified(&f->election, &n, now_ms, &f->outbox);
+    election_check(&f->election);
+    return outcome;
+}
+
+/* What was told to that server last; false when nothing. */
+static bool told(const struct fixture *f, int64_t to, struct notification *n)
+{
+    bool found = false;
+    for (size_t i = 0; i < f->outbox.count; i++) {
+        const struct zk_effect *effect = &f->outbox.effects[i];
+        assert_int_equal(effect->kind, ZK_EFFECT_PEER);
+        assert_int_equal(effect->peer_kind, PEER_EFFECT_NOTIFY);
+        if (effect->server_id == to) {
+            struct slice bytes = zk_effect_bytes(&f->outbox, effect);
+            assert_int_equal(election_decode(f->config.server_id, bytes, n), 0);
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void test_start_tells_all_voters_but_itself(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct notification n;
+    open_fixture(&f, 2, config_with(3, 1, 0x17));
+    start(&f, 0x100000007, 1);
+    assert_int_equal(f.outbox.count, 2);
+    assert_true(told(&f, 1, &n));
+    assert_true(told(&f, 3, &n));
+    assert_int_equal(n.state, PEER_LOOKING);
+    assert_int_equal(n.vote.leader, 2);
+    assert_int_equal(n.vote.zxid, 0x100000007);
+    assert_int_equal(n.vote.election_epoch, 1);
+    assert_int_equal(n.vote.peer_epoch, 1);
+    assert_int_equal(n.version, 2);
+    assert_true(slice_equal_cstr(n.config, "server.1=h1:2888:3888:participant\n"
+                                           "server.2=h2:2888:3888:participant\n"
+                                           "server.3=h3:2888:3888:participant\n"
+                                           "server.4=h4:2888:3888:observer\n"
+                                           "version=17"));
+    assert_int_equal(election_deadline(&f.election), 200);
+    close_fixture(&f);
+}
+
+static void test_waits_for_the_unheard_only(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 3, config_with(3, 0, 0));
+    start(&f, 9, 1);
+    /* a quorum holds our vote, server 2 was not heard: 200 ms */
+    assert_int_equal(hear_at(&f, 50, note(1, PEER_LOOKING, vote_for(3, 9, 1, 1))),
+                     ELECTION_GOES_ON);
+    assert_int_equal(f.election.finalize_at_ms, 250);
+    /* server 2 has a vote of its own that is worse: nothing better can come */
+    assert_int_equal(hear_at(&f, 60, note(2, PEER_LOOKING, vote_for(2, 9, 1, 1))),
+                     ELECTION_DECIDED);
+    assert_int_equal(f.election.vote.leader, 3);
+    assert_int_equal(f.election.state, PEER_LEADING);
+    assert_int_equal(election_deadline(&f.election), UINT64_MAX);
+    close_fixture(&f);
+}
+
+static void test_dead_peer_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 2, config_with(3, 0, 0));
+    start(&f, 9, 1);
+    assert_int_equal(hear_at(&f, 5, note(1, PEER_LOOKING, vote_for(2, 9, 1, 1))), ELECTION_GOES_ON);
+    assert_int_equal(election_deadline(&f.election), 200);
+    election_peer_down(&f.election, 3, 6);
+    assert_int_equal(election_deadline(&f.election), 6);
+    assert_int_equal(election_tick(&f.election, 6, &f.outbox), ELECTION_DECIDED);
+    assert_int_equal(f.election.state, PEER_LEADING);
+    close_fixture(&f);
+}
+
+static void test_better_vote_ends_the_wait(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct notification n;
+    open_fixture(&f, 2, config_with(5, 0, 0));
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(2, 9, 1, 1)));
+    hear_at(&f, 2, note(3, PEER_LOOKING, vote_for(2, 9, 1, 1)));
+    assert_int_equal(f.election.finalize_at_ms, 202);
+    hear_at(&f, 3, note(4, PEER_LOOKING, vote_for(4, 10, 1, 1)));
+    assert_int_equal(f.election.finalize_at_ms, UINT64_MAX);
+    assert_int_equal(f.election.vote.leader, 4);
+    assert_true(told(&f, 1, &n));
+    assert_int_equal(n.vote.leader, 4);
+    close_fixture(&f);
+}
+
+static void test_order_of_votes(void **state)
+{
+    (void)state;
+    static const struct {
+        struct vote vote;
+        bool wins;
+    } cases[] = {
+        {{3, 9, 1, 1}, true},  {{1, 9, 1, 1}, false}, {{1, 10, 1, 1}, true},
+        {{3, 8, 1, 1}, false}, {{1, 0, 1, 2}, true},  {{3, 100, 1, 0}, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture f;
+        open_fixture(&f, 2, config_with(5, 0, 0));
+        start(&f, 9, 1);
+        hear_at(&f, 1, note(4, PEER_LOOKING, cases[i].vote));
+        assert_int_equal(f.election.vote.leader, cases[i].wins ? cases[i].vote.leader : 2);
+        close_fixture(&f);
+    }
+}
+
+static void test_rounds(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct notification n;
+    open_fixture(&f, 2, config_with(3, 0, 0));
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(2, 9, 1, 1)));
+    /* a later round: what was heard counts no more; the vote is compared with what we brought */
+    hear_at(&f, 2, note(3, PEER_LOOKING, vote_for(3, 4, 7, 1)));
+    assert_int_equal(f.election.election_epoch, 7);
+    assert_int_equal(f.election.vote.leader, 2);
+    assert_int_equal(f.election.finalize_at_ms, UINT64_MAX);
+    assert_true(told(&f, 1, &n));
+    assert_int_equal(n.vote.election_epoch, 7);
+    /* an earlier round: only its sender is told */
+    hear_at(&f, 3, note(1, PEER_LOOKING, vote_for(1, 99, 1, 1)));
+    assert_int_equal(f.outbox.count, 1);
+    assert_true(told(&f, 1, &n));
+    assert_int_equal(n.vote.leader, 2);
+    assert_int_equal(f.election.vote.leader, 2);
+    /* no data yet: not judged */
+    hear_at(&f, 4, note(1, PEER_LOOKING, vote_for(1, -1, 8, 9)));
+    assert_int_equal(f.election.election_epoch, 7);
+    /* a vote for somebody who is no voter */
+    hear_at(&f, 4, note(1, PEER_LOOKING, vote_for(77, 99, 7, 9)));
+    assert_int_equal(f.election.vote.leader, 2);
+    close_fixture(&f);
+}
+
+static void test_tells_again_with_back_off(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static const uint64_t when[] = {200,   600,   1400,   3000,   6200,  12600,
+                                    25400, 51000, 102200, 162200, 222200};
+    open_fixture(&f, 1, config_with(3, 0, 0));
+    start(&f, 9, 1);
+    for (size_t i = 0; i < ARRAY_LEN(when); i++) {
+        zk_outbox_clear(&f.outbox);
+        assert_int_equal(election_deadline(&f.election), when[i]);
+        assert_int_equal(election_tick(&f.election, when[i] - 1, &f.outbox), ELECTION_GOES_ON);
+        assert_int_equal(f.outbox.count, 0);
+        assert_int_equal(election_tick(&f.election, when[i], &f.outbox), ELECTION_GOES_ON);
+        assert_int_equal(f.outbox.count, 2);
+    }
+    zk_outbox_clear(&f.outbox);
+    election_peer_up(&f.election, 3, &f.outbox); /* at once to who has come back */
+    assert_int_equal(f.outbox.count, 1);
+    assert_int_equal(f.outbox.effects[0].server_id, 3);
+    close_fixture(&f);
+}
+
+static void test_joins_a_running_ensemble(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 3, config_with(3, 0, 0));
+    start(&f, 0x900000000, 9); /* better than theirs: it joins nevertheless */
+    assert_int_equal(hear_at(&f, 1, note(1, PEER_FOLLOWING, vote_for(2, 5, 40, 4))),
+                     ELECTION_GOES_ON);
+    assert_int_equal(hear_at(&f, 2, note(2, PEER_LEADING, vote_for(2, 5, 40, 4))),
+                     ELECTION_DECIDED);
+    assert_int_equal(f.election.state, PEER_FOLLOWING);
+    assert_int_equal(f.election.vote.leader, 2);
+    assert_int_equal(f.election.election_epoch, 40);
+    close_fixture(&f);
+}
+
+/* checkLeader: a quorum still names a leader that has not said so itself. */
+static void test_gone_leader_is_not_followed(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1, config_with(5, 0, 0));
+    start(&f, 9, 1);
+    for (int64_t id = 2; id <= 4; id++) {
+        assert_int_equal(hear_at(&f, 1, note(id, PEER_FOLLOWING, vote_for(5, 5, 3, 4))),
+                         ELECTION_GOES_ON);
+    }
+    /* and when it looks itself again, its word of before is worth nothing */
+    assert_int_equal(hear_at(&f, 2, note(5, PEER_LOOKING, vote_for(5, 5, 1, 4))), ELECTION_GOES_ON);
+    assert_true(f.election.is_looking);
+    close_fixture(&f);
+}
+
+/* Others follow us since before we died: ours again only in the round that we are in. */
+static void test_led_before_a_restart(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 3, config_with(3, 0, 0));
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(1, PEER_FOLLOWING, vote_for(3, 9, 4, 1)));
+    assert_int_equal(hear_at(&f, 1, note(2, PEER_FOLLOWING, vote_for(3, 9, 4, 1))),
+                     ELECTION_GOES_ON);
+    close_fixture(&f);
+}
+
+/* ZOOKEEPER-1732, 1805: those who settled tell rounds and zxids of different elections. */
+static void test_zk1732_rounds_of_the_settled_differ(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1, config_with(3, 0, 0));
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(2, PEER_FOLLOWING, vote_for(3, 5, 12, 4)));
+    assert_int_equal(hear_at(&f, 2, note(3, PEER_LEADING, vote_for(3, 77, 11, 4))),
+                     ELECTION_DECIDED);
+    close_fixture(&f);
+}
+
+/* ZOOKEEPER-1818: a rolling upgrade; an old server's epoch is not comparable. */
+static void test_zk1818_old_version_beside_new(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1, config_with(3, 0, 0));
+    start(&f, 9, 1);
+    struct notification old = note(2, PEER_FOLLOWING, vote_for(3, 5, 12, 3));
+    old.version = 0;
+    hear_at(&f, 1, old);
+    assert_int_equal(hear_at(&f, 2, note(3, PEER_LEADING, vote_for(3, 5, 12, 4))),
+                     ELECTION_DECIDED);
+    close_fixture(&f);
+}
+
+/* ZOOKEEPER-3109: a voter changes its mind while a quorum holds our vote. */
+static void test_zk3109_voter_changes_its_mind(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1, config_with(5, 0, 0));
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(2, PEER_LOOKING, vote_for(3, 10, 1, 1)));
+    hear_at(&f, 2, note(3, PEER_LOOKING, vote_for(3, 10, 1, 1)));
+    assert_int_equal(f.election.finalize_at_ms, 202);
+    hear_at(&f, 3, note(2, PEER_LOOKING, vote_for(2, 8, 1, 1))); /* restarted with less */
+    assert_int_equal(f.election.finalize_at_ms, UINT64_MAX);
+    assert_int_equal(election_tick(&f.election, 250, &f.outbox), ELECTION_GOES_ON);
+    close_fixture(&f);
+}
+
+static void test_settled_one_answers_who_looks(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct notification n;
+    open_fixture(&f, 3, config_with(3, 1, 0));
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(3, 9, 1, 1)));
+    hear_at(&f, 1, note(4, PEER_LOOKING, vote_for(INT64_MIN, INT64_MIN, 1, INT64_MIN)));
+    assert_int_equal(f.outbox.count, 1); /* an observer asked: it gets the vote of now */
+    assert_int_equal(election_tick(&f.election, 201, &f.outbox), ELECTION_DECIDED);
+    zk_outbox_clear(&f.outbox);
+    election_settle(&f.election, PEER_LEADING, 1, &f.outbox);
+    assert_true(told(&f, 4, &n)); /* and that of the end without asking again */
+    assert_int_equal(n.state, PEER_LEADING);
+    assert_true(told(&f, 2, &n)); /* not heard in this election */
+    election_settle(&f.election, PEER_LEADING, 2, &f.outbox);
+    hear_at(&f, 300, note(2, PEER_LOOKING, vote_for(2, 50, 8, 1)));
+    assert_int_equal(f.outbox.count, 1);
+    assert_true(told(&f, 2, &n));
+    assert_int_equal(n.state, PEER_LEADING);
+    assert_int_equal(n.vote.election_epoch, 1);
+    assert_int_equal(n.vote.peer_epoch, 2);
+    hear_at(&f, 301, note(2, PEER_FOLLOWING, vote_for(3, 9, 1, 2)));
+    assert_int_equal(f.outbox.count, 0);
+    close_fixture(&f);
+}
+
+static void test_strangers_do_not_answer_each_other_for_ever(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1, config_with(3, 0, 0));
+    start(&f, 9, 1);
+    hear_at(&f, 10, note(9, PEER_LOOKING, vote_for(9, 99, 9, 9)));
+    assert_int_equal(f.outbox.count, 1);
+    hear_at(&f, 11, note(9, PEER_LOOKING, vote_for(9, 99, 9, 9)));
+    assert_int_equal(f.outbox.count, 0);
+    assert_int_equal(f.election.vote.leader, 1); /* and its vote counts nothing */
+    for (int64_t id = 1000; id < 2000; id++) {
+        hear_at(&f, 12, note(id, PEER_LOOKING, vote_for(9, 99, 9, 9)));
+    }
+    close_fixture(&f);
+}
+
+static void test_observer_follows_only(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct notification n;
+    open_fixture(&f, 4, config_with(3, 1, 0));
+    zk_outbox_clear(&f.outbox);
+    election_start(&f.election, f.members, true, 9, 1, -1, 0, &f.outbox);
+    assert_int_equal(f.outbox.count, 3);
+    assert_true(told(&f, 1, &n));
+    assert_int_equal(n.vote.leader, INT64_MIN);
+    assert_int_equal(n.vote.zxid, INT64_MIN);
+    assert_int_equal(n.vote.peer_epoch, INT64_MIN);
+    hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(3, 9, 1, 1)));
+    hear_at(&f, 1, note(2, PEER_LOOKING, vote_for(3, 9, 1, 1)));
+    hear_at(&f, 1, note(3, PEER_LOOKING, vote_for(3, 9, 1, 1)));
+    assert_true(f.election.is_looking);
+    hear_at(&f, 2, note(1, PEER_FOLLOWING, vote_for(3, 9, 1, 1)));
+    assert_int_equal(hear_at(&f, 2, note(3, PEER_LEADING, vote_for(3, 9, 1, 1))), ELECTION_DECIDED);
+    assert_int_equal(f.election.state, PEER_OBSERVING);
+    close_fixture(&f);
+}
+
+static void test_weight_zero_never_wins(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1,
+                 config_of("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n"
+                           "group.1=1:2:3\nweight.3=0\n"));
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(3, PEER_LOOKING, vote_for(3, 99, 1, 9)));
+    assert_int_equal(f.election.vote.leader, 1);
+    /* and nobody waits for it */
+    assert_int_equal(hear_at(&f, 2, note(2, PEER_LOOKING, vote_for(2, 9, 1, 1))), ELECTION_DECIDED);
+    assert_int_equal(f.election.vote.leader, 2);
+    close_fixture(&f);
+}
+
+static void test_newer_configuration_is_handed_over(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1, config_with(3, 0, 5));
+    start(&f, 9, 1);
+    struct notification n = note(2, PEER_FOLLOWING, vote_for(3, 9, 1, 1));
+    n.config = SLICE_LIT("server.2=h2:2888:3888:participant\nversion=6");
+    assert_int_equal(hear_at(&f, 1, n), ELECTION_CONFIG_NEWER);
+    n.config = SLICE_LIT("server.2=h2:2888:3888:participant\nversion=4");
+    assert_int_equal(hear_at(&f, 1, n), ELECTION_GOES_ON);
+    /* ZOOKEEPER-4787: a text that cannot be read does not take the vote with it */
+    n.config = SLICE_LIT("\xff\xfe\x00\x01=version");
+    assert_int_equal(hear_at(&f, 1, n), ELECTION_GOES_ON);
+    n.config = SLICE_LIT("server.2=h2:2888:3888:participant\nversion=6");
+    f.config.reconfig_enabled = false;
+    assert_int_equal(hear_at(&f, 1, n), ELECTION_GOES_ON);
+    close_fixture(&f);
+}
+
+/* Both configurations must agree while one is being introduced. */
+static void test_next_configuration_counts_too(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct quorum_config *next = config_with(5, 0, 9);
+    open_fixture(&f, 3, config_with(3, 0, 5));
+    election_set_next(&f.election, next);
+    start(&f, 9, 1);
+    assert_int_equal(f.outbox.count, 4);
+    hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(3, 9, 1, 1)));
+    assert_int_equal(f.election.finalize_at_ms, UINT64_MAX);
+    hear_at(&f, 1, note(4, PEER_LOOKING, vote_for(3, 9, 1, 1)));
+    assert_int_equal(f.election.finalize_at_ms, 201);
+    quorum_config_drop(next);
+    close_fixture(&f);
+}
+
+static void test_appointed_leader_is_not_asked_about(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1, config_with(3, 0, 5));
+    zk_outbox_clear(&f.outbox);
+    election_start(&f.election, f.members, false, 9, 1, 2, 70, &f.outbox);
+    assert_int_equal(f.outbox.count, 0);
+    assert_int_equal(election_deadline(&f.election), 70);
+    assert_int_equal(election_tick(&f.election, 70, &f.outbox), ELECTION_DECIDED);
+    assert_int_equal(f.election.vote.leader, 2);
+    assert_int_equal(f.election.state, PEER_FOLLOWING);
+    close_fixture(&f);
+}
+
+static void test_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1, config_with(1, 0, 0));
+    start(&f, 0, 0);
+    assert_int_equal(election_deadline(&f.election), 0);
+    assert_int_equal(election_tick(&f.election, 0, &f.outbox), ELECTION_DECIDED);
+    assert_int_equal(f.election.state, PEER_LEADING);
+    close_fixture(&f);
+}
+
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+static void test_byte_forms(void **state)
+{
+    (void)state;
+    uint8_t bytes[64] = {0};
+    struct notification n;
+    store_be32(bytes, 2);
+    store_be64(bytes + 4, 3);
+    store_be64(bytes + 12, 0x700000005);
+    store_be64(bytes + 20, 11);
+    store_be64(bytes + 28, 8);
+    store_be32(bytes + 36, 2);
+    store_be32(bytes + 40, 4);
+    memcpy(bytes + 44, "abcd", 4);
+    assert_int_equal(election_decode(9, slice_of(bytes, 28), &n), 0);
+    assert_int_equal(n.vote.peer_epoch, 7);
+    assert_int_equal(n.version, 0);
+    assert_int_equal(election_decode(9, slice_of(bytes, 40), &n), 0);
+    assert_int_equal(n.vote.peer_epoch, 8);
+    assert_int_equal(n.version, 0);
+    assert_int_equal(election_decode(9, slice_of(bytes, 48), &n), 0);
+    assert_int_equal(n.version, 2);
+    assert_int_equal(n.state, PEER_LEADING);
+    assert_int_equal(n.vote.leader, 3);
+    assert_int_equal(n.vote.zxid, 0x700000005);
+    assert_int_equal(n.vote.election_epoch, 11);
+    assert_true(slice_equal_cstr(n.config, "abcd"));
+    store_be32(bytes + 36, 1);
+    assert_int_equal(election_decode(9, slice_of(bytes, 48), &n), 0);
+    assert_true(slice_is_null(n.config));
+}
+
+/* ZOOKEEPER-3769: cut and forged messages are told as such, whatever they say. */
+static void test_zk3769_malformed(void **state)
+{
+    (void)state;
+    uint8_t bytes[64] = {0};
+    struct notification n;
+    struct random random;
+    store_be32(bytes + 36, 2);
+    for (size_t len = 0; len < 44; len++) {
+        int expected = len == 28 || len == 40 ? 0 : ERR_CORRUPT;
+        assert_int_equal(election_decode(9, slice_of(bytes, len), &n), expected);
+    }
+    static const uint32_t lens[] = {5, 0x7fffffff, 0x80000000, 0xffffffff};
+    for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+        store_be32(bytes + 40, lens[i]);
+        assert_int_equal(election_decode(9, slice_of(bytes, 48), &n), ERR_CORRUPT);
+    }
+    store_be32(bytes + 40, 0);
+    store_be32(bytes, 4);
+    assert_int_equal(election_decode(9, slice_of(bytes, 44), &n), ERR_CORRUPT);
+    store_be32(bytes, 0);
+    store_be64(bytes + 20, INT64_MAX); /* a round from which one could not count on */
+    assert_int_equal(election_decode(9, slice_of(bytes, 44), &n), ERR_CORRUPT);
+
+    /* and what passes shakes nothing */
+    struct fixture f;
+    random_init(&random, 3);
+    open_fixture(&f, 2, config_with(5, 1, 3));
+    start(&f, 9, 1);
+    for (int i = 0; i < 20000; i++) {
+        size_t len = random_below(&random, sizeof bytes + 1);
+        for (size_t j = 0; j < sizeof bytes; j++) {
+            bytes[j] = random_chance(&random, 1, 2) ? (uint8_t)random_below(&random, 5) : 0;
+        }
+        if (election_decode((int64_t)random_below(&random, 8), slice_of(bytes, len), &n) == 0 &&
+            hear_at(&f, (uint64_t)i, n) != ELECTION_GOES_ON) {
+            start(&f, 9, 1);
+        }
+    }
+    close_fixture(&f);
+}
+
+/* ---- whole ensembles ------------------------------------------------------------------------- */
+
+#define MESSAGES_MAX 4096
+#define LEADER_PATIENCE_MS 600
+
+struct message {
+    uint64_t at_ms;
+    uint64_t order;
+    int64_t from;
+    int64_t to;
+    size_t len;
+    uint8_t bytes[1200];
+};
+
+struct member {
+    bool is_up;
+    struct election_config config;
+    struct election election;
+    int64_t zxid;
+    int64_t epoch;
+    uint64_t settled_ms;
+};
+
+/* Servers 1..count; the network delays each message by 0..delay_ms and loses `loss` percent of
+ * them (the connection then comes up again). */
+struct world {
+    struct random random;
+    struct quorum_config *members;
+    struct member member[SERVERS_MAX + 1];
+    struct zk_outbox outbox;
+    struct message *messages;
+    size_t message_count;
+    int64_t count;
+    uint64_t now_ms;
+    uint64_t delay_ms;
+    uint64_t loss;
+    uint64_t order;
+    int64_t voters;
+};
+
+static void world_send(struct world *world, int64_t from)
+{
+    for (size_t i = 0; i < world->outbox.count; i++) {
+        const struct zk_effect *effect = &world->outbox.effects[i];
+        int64_t to = effect->server_id;
+        struct slice bytes = zk_effect_bytes(&world->outbox, effect);
+        if (!world->member[to].is_up) {
+            election_peer_down(&world->member[from].election, to, world->now_ms);
+            continue;
+        }
+        assert_true(world->message_count < MESSAGES_MAX);
+        struct message *message = &world->messages[world->message_count++];
+        assert_true(bytes.len <= sizeof message->bytes);
+        message->at_ms = world->now_ms + random_below(&world->random, world->delay_ms + 1);
+        message->order = world->order++;
+        message->from = from;
+        message->to = to;
+        message->len = bytes.len;
+        memcpy(message->bytes, bytes.ptr, bytes.len);
+    }
+    zk_outbox_clear(&world->outbox);
+}
+
+static void world_start(struct world *world, int64_t id)
+{
+    struct member *member = &world->member[id];
+    election_start(&member->election, world->members, id > world->voters, member->zxid,
+                   member->epoch, -1, world->now_ms, &world->outbox);
+    world_send(world, id);
+}
+
+static void world_outcome(struct world *world, int64_t id, enum election_outcome outcome)
+{
+    struct member *member = &world->member[id];
+    election_check(&member->election);
+    if (outcome == ELECTION_DECIDED) {
+        member->settled_ms = world->now_ms;
+        election_settle(&member->election, member->election.state, member->election.vote.peer_epoch,
+                        &world->outbox);
+    }
+    world_send(world, id);
+}
+
+/* A follower whose leader does not lead, a leader that no quorum follows: they give up. */
+static void world_supervise(struct world *world, int64_t id)
+{
+    struct member *member = &world->member[id];
+    if (member->election.is_looking || world->now_ms - member->settled_ms < LEADER_PATIENCE_MS) {
+        return;
+    }
+    int64_t leader = member->election.vote.leader;
+    int64_t ids[SERVERS_MAX];
+    size_t count = 0;
+    for (int64_t other = 1; other <= world->count; other++) {
+        const struct election *election = &world->member[other].election;
+        if (world->member[other].is_up && !election->is_looking &&
+            election->vote.leader == leader) {
+            ids[count++] = other;
+        }
+    }
+    bool leads = world->member[leader].is_up && !world->member[leader].election.is_looking &&
+                 world->member[leader].election.vote.leader == leader;
+    if (!leads || !quorum_config_is_quorum(world->members, ids, count)) {
+        world_start(world, id);
+    }
+}
+
+static void world_deliver(struct world *world, const struct message *message)
+{
+    struct member *to = &world->member[message->to];
+    struct notification n;
+    if (!to->is_up || !world->member[message->from].is_up) {
+        return;
+    }
+    if (random_below(&world->random, 100) < world->loss) {
+        election_peer_up(&world->member[message->from].election, message->to, &world->outbox);
+        world_send(world, message->from);
+        return;
+    }
+    int error = election_decode(message->from, slice_of(message->bytes, message->len), &n);
+    assert_int_equal(error, 0);
+    world_outcome(world, message->to,
+                  election_notified(&to->election, &n, world->now_ms, &world->outbox));
+}
+
+/* Until the time; one millisecond at a time. */
+static void world_run(struct world *world, uint64_t until_ms)
+{
+    for (; world->now_ms < until_ms; world->now_ms++) {
+        for (;;) {
+            size_t best = SIZE_MAX;
+            for (size_t i = 0; i < world->message_count; i++) {
+                const struct message *m = &world->messages[i];
+                if (m->at_ms <= world->now_ms &&
+                    (best == SIZE_MAX || m->at_ms < world->messages[best].at_ms)) {
+                    best = i;
+                }
+            }
+            if (best == SIZE_MAX) {
+                break;
+            }
+            struct message message = world->messages[best];
+            world->messages[best] = world->messages[--world->message_count];
+            world_deliver(world, &message);
+        }
+        for (int64_t id = 1; id <= world->count; id++) {
+            struct member *member = &world->member[id];
+            if (member->is_up && election_deadline(&member->election) <= world->now_ms) {
+                world_outcome(world, id,
+                              election_tick(&member->election, world->now_ms, &world->outbox));
+            }
+            if (member->is_up) {
+                world_supervise(world, id);
+            }
+        }
+    }
+}
+
+static void world_open(struct world *world, int voters, int observers, uint64_t seed)
+{
+    memset(world, 0, sizeof *world);
+    random_init(&world->random, seed);
+    world->members = config_with(voters, observers, 0);
+    world->count = voters + observers;
+    world->voters = voters;
+    world->messages = mem_alloc(MESSAGES_MAX * sizeof *world->messages);
+    zk_outbox_init(&world->outbox);
+    for (int64_t id = 1; id <= world->count; id++) {
+        world->member[id].config = (struct election_config){.server_id = id,
+                                                            .finalize_ms = FINALIZE_MS,
+                                                            .notification_ms = 200,
+                                                            .notification_max_ms = 60000};
+    }
+}
+
+static void world_kill(struct world *world, int64_t id)
+{
+    world->member[id].is_up = false;
+    election_release(&world->member[id].election);
+}
+
+static void world_boot(struct world *world, int64_t id)
+{
+    struct member *member = &world->member[id];
+    member->is_up = true;
+    election_init(&member->election, &member->config);
+    world_start(world, id);
+    for (int64_t other = 1; other <= world->count; other++) {
+        if (other != id && world->member[other].is_up) {
+            election_peer_up(&world->member[other].election, id, &world->outbox);
+            world_send(world, other);
+        }
+    }
+}
+
+static void world_close(struct world *world)
+{
+    for (int64_t id = 1; id <= world->count; id++) {
+        if (world->member[id].is_up) {
+            world_kill(world, id);
+        }
+    }
+    quorum_config_drop(world->members);
+    mem_free(world->messages, MESSAGES_MAX * sizeof *world->messages);
+    zk_outbox_release(&world->outbox);
+}
+
+/* The leader whom all who are up follow; 0: they do not. */
+static int64_t world_leader(const struct world *world)
+{
+    int64_t leader = 0;
+    for (int64_t id = 1; id <= world->count; id++) {
+        const struct election *election = &world->member[id].election;
+        if (!world->member[id].is_up) {
+            continue;
+        }
+        if (election->is_looking || (leader != 0 && election->vote.leader != leader)) {
+            return 0;
+        }
+        leader = election->vote.leader;
+    }
+    return leader;
+}
+
+/* The seed scenario. */
+static void test_five_started_one_after_another(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, 5, 0, 1);
+    world.delay_ms = 3;
+    for (int64_t id = 1; id <= 5; id++) {
+        world_boot(&world, id);
+        world_run(&world, world.now_ms + 1000);
+        assert_int_equal(world_leader(&world), id < 3 ? 0 : 3);
+    }
+    /* the survivors elect by epoch, then zxid, then id */
+    static const struct {
+        int64_t epoch[3];
+        int64_t zxid[3];
+        int64_t leader;
+    } cases[] = {
+        {{1, 1, 1}, {7, 7, 7}, 4},
+        {{1, 1, 1}, {7, 9, 8}, 2},
+        {{2, 1, 1}, {3, 9, 9}, 1},
+    };
+    static const int64_t survivors[] = {1, 2, 4};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        world_kill(&world, 3);
+        world_kill(&world, 5);
+        for (size_t j = 0; j < 3; j++) {
+            world.member[survivors[j]].epoch = cases[i].epoch[j];
+            world.member[survivors[j]].zxid = cases[i].zxid[j];
+            world_start(&world, survivors[j]); /* they lost their leader */
+        }
+        uint64_t began_ms = world.now_ms;
+        while (world_leader(&world) == 0) {
+            world_run(&world, world.now_ms + 1);
+        }
+        assert_int_equal(world_leader(&world), cases[i].leader);
+        /* no timer is waited out: everyone who lives was heard, the others are known to be dead */
+        assert_true(world.now_ms - began_ms < 20);
+        world_boot(&world, 3);
+        world_boot(&world, 5);
+        world_run(&world, world.now_ms + 1000);
+        assert_int_equal(world_leader(&world), cases[i].leader);
+    }
+    world_close(&world);
+}
+
+static int64_t compare_members(const struct member *a, const struct member *b)
+{
+    int64_t order = a->epoch - b->epoch;
+    order = order != 0 ? order : a->zxid - b->zxid;
+    return order != 0 ? order : a->config.server_id - b->config.server_id;
+}
+
+/* Z-INV13: the leader's (epoch, zxid, id) is the best of a quorum; and there is one in the end. */
+static void run_random_ensemble(uint64_t seed)
+{
+    struct world world;
+    struct random random;
+    random_init(&random, seed);
+    int voters = 1 + (int)random_below(&random, 7);
+    int observers = (int)random_below(&random, 3);
+    world_open(&world, voters, observers, seed);
+    world.delay_ms = 1 + random_below(&random, random_chance(&random, 1, 4) ? 500 : 20);
+    world.loss = random_chance(&random, 1, 2) ? 0 : random_below(&random, 40);
+    for (int64_t id = 1; id <= world.count; id++) {
+        world.member[id].epoch = (int64_t)random_below(&random, 3);
+        world.member[id].zxid = (int64_t)random_below(&random, 3);
+        world_boot(&world, id);
+        world_run(&world, world.now_ms + random_below(&random, 300));
+    }
+    for (int i = 0; i < 3; i++) {
+        int64_t id = 1 + (int64_t)random_below(&random, (uint64_t)world.count);
+        world_kill(&world, id);
+        world_run(&world, world.now_ms + random_below(&random, 2000));
+        world_boot(&world, id);
+        world_run(&world, world.now_ms + random_below(&random, 500));
+    }
+    world.loss = 0;
+    for (int i = 0; i < 100 && world_leader(&world) == 0; i++) {
+        world_run(&world, world.now_ms + 1000);
+    }
+    int64_t leader = world_leader(&world);
+    if (leader == 0) {
+        fail_msg("seed %llu: no leader", (unsigned long long)seed);
+    }
+    assert_true(leader <= voters);
+    int64_t ids[SERVERS_MAX];
+    size_t count = 0;
+    for (int64_t id = 1; id <= voters; id++) {
+        if (compare_members(&world.member[id], &world.member[leader]) <= 0) {
+            ids[count++] = id;
+        }
+    }
+    assert_true(quorum_config_is_quorum(world.members, ids, count));
+    world_close(&world);
+}
+
+static void test_random_ensembles(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        run_random_ensemble(seed);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_start_tells_all_voters_but_itself),
+        cmocka_unit_test(test_waits_for_the_unheard_only),
+        cmocka_unit_test(test_dead_peer_is_not_waited_for),
+        cmocka_unit_test(test_better_vote_ends_the_wait),
+        cmocka_unit_test(test_order_of_votes),
+        cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_tells_again_with_back_off),
+        cmocka_unit_test(test_joins_a_running_ensemble),
+        cmocka_unit_test(test_gone_leader_is_not_followed),
+        cmocka_unit_test(test_led_before_a_restart),
+        cmocka_unit_test(test_zk1732_rounds_of_the_settled_differ),
+        cmocka_unit_test(test_zk1818_old_version_beside_new),
+        cmocka_unit_test(test_zk3109_voter_changes_its_mind),
+        cmocka_unit_test(test_settled_one_answers_who_looks),
+        cmocka_unit_test(test_strangers_do_not_answer_each_other_for_ever),
+        cmocka_unit_test(test_observer_follows_only),
+        cmocka_unit_test(test_weight_zero_never_wins),
+        cmocka_unit_test(test_newer_configuration_is_handed_over),
+        cmocka_unit_test(test_next_configuration_counts_too),
+        cmocka_unit_test(test_appointed_leader_is_not_asked_about),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_byte_forms),
+        cmocka_unit_test(test_zk3769_malformed),
+        cmocka_unit_test(test_five_started_one_after_another),
+        cmocka_unit_test(test_random_ensembles),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
