@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,59 @@
 
 #include "base/text.h"
 #include "runtime/log.h"
+#include "runtime/uv/runtime_uv.h"
 
 #define SHOWN_BYTES_MAX 4096
+
+/* ---- one loop ---------------------------------------------------------------------------------
+ */
+
+static void on_signal(void *ctx, int signal_number)
+{
+    struct server_process *process = ctx;
+    if (signal_number == SIGHUP) {
+        log_reopen();
+        return;
+    }
+    if (process->is_stopping) {
+        runtime_stop(process->runtime); /* asked twice: do not wait any longer */
+        return;
+    }
+    process->is_stopping = true;
+    LOG("server", LOG_INFO, "signal %d: stopping", signal_number);
+    process->stop(process);
+}
+
+bool server_process_open(struct server_process *process,
+                         void (*stop)(struct server_process *process))
+{
+    *process = (struct server_process){.stop = stop};
+    int error = runtime_create(NULL, &process->runtime);
+    if (error == 0) {
+        error = runtime_on_signals(process->runtime, on_signal, process);
+    }
+    if (error != 0) {
+        fprintf(stderr, "Cannot make an event loop: %s (%s)\n", error_text(error),
+                runtime_error_detail());
+    }
+    return error == 0;
+}
+
+void server_process_ended(void *ctx)
+{
+    struct server_process *process = ctx;
+    runtime_stop(process->runtime);
+}
+
+void server_process_failed(struct server_process *process, int exit_code, const char *text)
+{
+    fprintf(stderr, "%s\n", text);
+    process->exit_code = exit_code;
+    runtime_stop(process->runtime);
+}
+
+/* ---- what the machine gives, and the background ------------------------------------------------
+ */
 
 uint64_t server_raise_descriptor_limit(void)
 {

@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <netdb.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,13 +23,11 @@
 #include "zookeeper/admin/admin_server.h"
 #include "zookeeper/server/node.h"
 
-struct process {
-    struct runtime *runtime;
+struct zookeeper_process {
+    struct server_process process;
     struct node *node;
     struct admin_server *admin;            /* NULL: neither admin server nor metrics are wanted */
     struct zookeeper_companion *companion; /* may be NULL */
-    int exit_code;
-    bool is_stopping;
 };
 
 /* Audit records are log lines of their own module: samsa.log.level.audit=off silences them, and
@@ -55,54 +52,41 @@ static void audit_process(const struct zk_config *config, const char *operation,
     }
 }
 
-static void on_stopped(void *ctx)
+static struct zookeeper_process *of(struct server_process *process)
 {
-    struct process *process = ctx;
-    runtime_stop(process->runtime);
+    return CONTAINER_OF(process, struct zookeeper_process, process);
 }
 
 static void on_failed(void *ctx, const char *text)
 {
-    struct process *process = ctx;
-    fprintf(stderr, "%s\n", text);
-    process->exit_code = EXIT_STORAGE;
-    runtime_stop(process->runtime);
+    server_process_failed(ctx, EXIT_STORAGE, text);
 }
 
 static void stop_node(void *ctx)
 {
-    struct process *process = ctx;
-    if (process->node->state == NODE_RUNNING) {
-        node_stop(process->node, on_stopped, process);
+    struct server_process *process = ctx;
+    struct node *node = of(process)->node;
+    if (node->state == NODE_RUNNING) {
+        node_stop(node, server_process_ended, process);
     } else {
-        runtime_stop(process->runtime);
+        server_process_ended(process);
     }
 }
 
 void zookeeper_server_end(struct zookeeper_companion *companion, int exit_code)
 {
-    struct process *process = companion->process;
+    struct server_process *process = companion->process;
     process->exit_code = exit_code;
     process->is_stopping = true;
     stop_node(process);
 }
 
-static void on_signal(void *ctx, int signal_number)
+static void stop(struct server_process *process)
 {
-    struct process *process = ctx;
-    if (signal_number == SIGHUP) {
-        log_reopen();
-        return;
-    }
-    if (process->is_stopping) {
-        runtime_stop(process->runtime); /* asked twice: do not wait any longer */
-        return;
-    }
-    process->is_stopping = true;
-    audit_process(&process->node->config, "serverStop", "invoked");
-    LOG("server", LOG_INFO, "signal %d: stopping", signal_number);
-    if (process->companion != NULL) {
-        process->companion->stop(process->companion, stop_node, process);
+    struct zookeeper_process *zookeeper = of(process);
+    audit_process(&zookeeper->node->config, "serverStop", "invoked");
+    if (zookeeper->companion != NULL) {
+        zookeeper->companion->stop(zookeeper->companion, stop_node, process);
     } else {
         stop_node(process);
     }
@@ -249,15 +233,18 @@ static int start_failed(const struct node *node, const char *why)
     UNREACHABLE();
 }
 
-static int serve(struct process *process, struct node *node)
+static int serve(struct zookeeper_process *zookeeper)
 {
+    struct node *node = zookeeper->node;
+    struct server_process *process = &zookeeper->process;
+    struct zookeeper_companion *companion = zookeeper->companion;
     struct errmsg message;
     int error = node_start(node, &message);
     if (error != 0) {
         LOG("server", LOG_ERROR, "%s", message.text);
         return start_failed(node, message.text);
     }
-    error = admin_server_start(node, &process->admin, &message);
+    error = admin_server_start(node, &zookeeper->admin, &message);
     if (error != 0) {
         LOG("admin", LOG_ERROR, "Problem starting AdminServer: %s", message.text);
         fprintf(stderr,
@@ -271,8 +258,8 @@ static int serve(struct process *process, struct node *node)
     LOG("server", LOG_INFO, "serving on port %u, pid %d, started in %" PRIu64 " us", port,
         (int)getpid(), (runtime_now_ns(process->runtime) - node->start_ns) / 1000);
     audit_process(&node->config, "serverStart", "success");
-    if (process->companion != NULL) {
-        process->companion->started(process->companion, process->runtime, &node->config, port);
+    if (companion != NULL) {
+        companion->started(companion, process->runtime, &node->config, port);
     } else {
         server_tell_ready();
     }
@@ -283,45 +270,39 @@ static int serve(struct process *process, struct node *node)
 
 int zookeeper_server_run(const struct zk_config *config, struct zookeeper_companion *companion)
 {
-    struct process process = {.exit_code = EXIT_OK, .companion = companion};
+    struct zookeeper_process zookeeper = {.companion = companion};
     char audit_user[256];
     struct zk_config resolved = *config;
     configure_log(config);
     resolve_addresses(&resolved);
-    int error = runtime_create(NULL, &process.runtime);
-    if (error == 0) {
-        error = runtime_on_signals(process.runtime, on_signal, &process);
-    }
-    if (error != 0) {
-        fprintf(stderr, "Cannot make an event loop: %s (%s)\n", error_text(error),
-                runtime_error_detail());
+    if (!server_process_open(&zookeeper.process, stop)) {
         return EXIT_UNEXPECTED;
     }
     struct node *node = calloc(1, sizeof *node);
     if (node == NULL) {
         abort();
     }
-    node_init(node, process.runtime, &resolved);
+    node_init(node, zookeeper.process.runtime, &resolved);
     node->connection_cap = allowed_connections();
     node->on_failed = on_failed;
     node->on_audit = on_audit;
     snprintf(audit_user, sizeof audit_user, "%s", process_user());
     node->service_config.audit_user = slice_of_cstr(audit_user);
-    node->ctx = &process;
-    process.node = node;
+    node->ctx = &zookeeper.process;
+    zookeeper.node = node;
     if (companion != NULL) {
-        companion->process = &process;
+        companion->process = &zookeeper.process;
     }
-    int exit_code = serve(&process, node);
+    int exit_code = serve(&zookeeper);
     if (companion != NULL) {
         companion->detach(companion);
     }
-    if (process.admin != NULL) {
-        admin_server_stop(process.admin);
+    if (zookeeper.admin != NULL) {
+        admin_server_stop(zookeeper.admin);
     }
     node_detach(node);
-    runtime_destroy(
-        process.runtime); /* closes what is still open and waits for the log's last job */
+    /* Closes what is still open and waits for the log's last job. */
+    runtime_destroy(zookeeper.process.runtime);
     if (companion != NULL) {
         companion->release(companion);
     }

@@ -17,6 +17,7 @@ enum exit_code {
 };
 
 struct runtime;
+struct server_process;
 
 /* What else runs on the server's loop: `samsa start`'s broker. All members are the companion's. */
 struct zookeeper_companion {
@@ -30,7 +31,7 @@ struct zookeeper_companion {
     /* Before the runtime's end, and after it. */
     void (*detach)(struct zookeeper_companion *companion);
     void (*release)(struct zookeeper_companion *companion);
-    void *process; /* the server's, for zookeeper_server_end */
+    struct server_process *process; /* the server's, for zookeeper_server_end */
 };
 
 /* The companion cannot go on: the process ends, with this code. */

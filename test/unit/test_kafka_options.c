@@ -169,6 +169,74 @@ static void test_required_and_short(void **state)
                    "tw is not a recognized option");
 }
 
+static const char *const ways[] = {"file", "size", NULL};
+
+static const struct kafka_option arguments[] = {
+    {.name = "topic", .argument = KAFKA_OPTION_VALUE, .is_required = true},
+    {.name = "rate", .argument = KAFKA_OPTION_VALUE, .type = "Long"},
+    {.name = "props", .argument = KAFKA_OPTION_LIST, .value_name = "KEY=VALUE"},
+    {.name = "file", .alias = "f", .argument = KAFKA_OPTION_VALUE},
+    {.name = "size", .argument = KAFKA_OPTION_VALUE},
+};
+
+static const struct kafka_options_syntax argparse = {
+    .tool = "t",
+    .program = "p",
+    .purpose = "x",
+    .options = arguments,
+    .count = ARRAY_LEN(arguments),
+    .is_argparse = true,
+    .one_of = ways,
+};
+
+#define PARSE_ARGUMENTS(...) \
+    parse_with(&argparse, (const char *const[]){"--topic", "a", __VA_ARGS__, NULL})
+
+static void test_argparse(void **state)
+{
+    int64_t number = 0;
+    (void)state;
+    /* A list ends at the next option, a negative number is none, and names may be cut short. */
+    assert_int_equal(PARSE_ARGUMENTS("--props", "a=b", "c=d", "--ra", "-1", "-f", "-.5"), 0);
+    assert_int_equal(kafka_options_count(&options, "props"), 2);
+    assert_int_equal(kafka_options_i64(&options, "rate", &number), 0);
+    assert_int_equal(number, -1);
+    assert_value("file", "-.5");
+    kafka_options_release(&options);
+    /* The last one counts. */
+    assert_int_equal(PARSE_ARGUMENTS("-f", "x", "--rate", "1", "--rate", "2"), 0);
+    assert_int_equal(kafka_options_i64(&options, "rate", &number), 0);
+    assert_int_equal(number, 2);
+    kafka_options_release(&options);
+    assert_int_equal(PARSE_ARGUMENTS("-f", "x", "--rate", "1x"), 0);
+    assert_refused(kafka_options_i64(&options, "rate", &number),
+                   "argument --rate: could not convert '1x' to Long (For input string: \"1x\")");
+    assert_refused(parse_with(&argparse, (const char *const[]){"-f", "x", NULL}),
+                   "argument --topic is required");
+    assert_refused(PARSE_ARGUMENTS("--size", "1", "--file", "x"),
+                   "argument --file/-f: not allowed with argument --size");
+    assert_refused(PARSE_ARGUMENTS("--rate", "1"),
+                   "one of the arguments --file/-f --size is required");
+    assert_refused(PARSE_ARGUMENTS("--rate", "-x"), "argument --rate: expected one argument");
+    assert_refused(PARSE_ARGUMENTS("--props", "-f"),
+                   "argument --props: expected at least one argument");
+    assert_refused(PARSE_ARGUMENTS("--nope"), "unrecognized arguments: '--nope'");
+    assert_refused(PARSE_ARGUMENTS("--version"), "unrecognized arguments: '--version'");
+    assert_refused(PARSE_ARGUMENTS("word"), "unrecognized arguments: 'word'");
+}
+
+static void test_argparse_usage(void **state)
+{
+    char text[1024] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+    (void)state;
+    assert_non_null(out);
+    kafka_options_print_usage(&argparse, out);
+    (void)fclose(out);
+    assert_string_equal(text, "usage: p [-h] --topic VALUE [--rate VALUE] [--props KEY=VALUE ...]\n"
+                              "         [--file VALUE] [--size VALUE]\n");
+}
+
 static void test_usage_text(void **state)
 {
     char text[4096] = "";
@@ -198,10 +266,11 @@ static void test_usage_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),      cmocka_unit_test(test_optional_value),
-        cmocka_unit_test(test_repeated),   cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_required_and_short),
-        cmocka_unit_test(test_usage_text),
+        cmocka_unit_test(test_forms),          cmocka_unit_test(test_optional_value),
+        cmocka_unit_test(test_repeated),       cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_required_and_short),
+        cmocka_unit_test(test_usage_text),     cmocka_unit_test(test_argparse),
+        cmocka_unit_test(test_argparse_usage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

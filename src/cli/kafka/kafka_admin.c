@@ -149,13 +149,12 @@ bool kafka_admin_read_properties(struct kafka_admin *admin,
                                  void (*take)(void *ctx, struct slice key, struct slice value),
                                  void *ctx)
 {
-    struct slice text;
+    struct slice text = SLICE_NULL;
     struct property_taker taker = {take, ctx};
     int line = 0;
     if (kafka_admin_read_file(admin, path, &text) != 0) {
         return false;
     }
-    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): read_file has filled it */
     int error = java_properties_parse(text, &admin->arena, take_property, &taker, &line);
     if (error != 0) {
         kafka_admin_error(admin, "java.lang.IllegalArgumentException", "%s, line %d: %s", path,

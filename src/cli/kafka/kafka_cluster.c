@@ -5,7 +5,6 @@
  * Sources: ClusterTool and FeatureCommand of Kafka 3.9; of 2.7's kafka-features the form
  * --describe.
  */
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -37,7 +36,9 @@ const struct kafka_options_syntax kafka_cluster_syntax = {
     .purpose = "The Kafka cluster tool. Commands: cluster-id, unregister.",
     .options = cluster_options,
     .count = ARRAY_LEN(cluster_options),
+    .needs_no_arguments = true,
     .is_argparse = true,
+    .operand = "command",
 };
 
 static const struct kafka_option feature_options[] = {
@@ -68,29 +69,20 @@ const struct kafka_options_syntax kafka_features_syntax = {
                "disable.",
     .options = feature_options,
     .count = ARRAY_LEN(feature_options),
+    .needs_no_arguments = true,
     .is_argparse = true,
+    .operand = "command",
 };
-
-/* argparse4j's way to refuse; returns 1. */
-__attribute__((format(printf, 2, 3))) static int refuse(struct kafka_options *options,
-                                                        const char *format,
-                                                        ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(options->message.text, sizeof options->message.text, format, args);
-    va_end(args);
-    return kafka_options_fail(options);
-}
 
 static int check_connection(struct kafka_options *options)
 {
     if (kafka_options_has(options, "bootstrap-controller")) {
-        return refuse(options, "%s", "clusters with ZooKeeper have no controllers of their own");
+        return kafka_options_refuse(options, "%s",
+                                    "clusters with ZooKeeper have no controllers of their own");
     }
     if (!kafka_options_has(options, "bootstrap-server")) {
-        return refuse(options, "one of the arguments %s is required",
-                      "--bootstrap-server/-b --bootstrap-controller/-C");
+        return kafka_options_refuse(options, "one of the arguments %s is required",
+                                    "--bootstrap-server/-b --bootstrap-controller/-C");
     }
     return 0;
 }
@@ -117,23 +109,23 @@ static int run_cluster(struct kafka_options *options, struct kafka_admin *admin)
     struct slice none = SLICE_LIT("");
     int32_t id = -1;
     if (options->operand_count == 0) {
-        return refuse(options, "%s", "too few arguments");
+        return kafka_options_refuse(options, "%s", "too few arguments");
     }
     struct slice command = options->operands[0];
     bool is_id = slice_equal_cstr(command, "cluster-id");
     if (!is_id && !slice_equal_cstr(command, "unregister")) {
-        return refuse(options, "invalid choice: '%s' (choose from 'cluster-id', 'unregister')",
-                      kafka_admin_cstr(admin, command));
+        return kafka_options_refuse(options,
+                                    "invalid choice: '%s' (choose from 'cluster-id', 'unregister')",
+                                    kafka_admin_cstr(admin, command));
     }
     if (check_connection(options) != 0) {
         return 1;
     }
     if (!is_id && !kafka_options_has(options, "id")) {
-        return refuse(options, "%s", "argument --id/-i is required");
+        return kafka_options_refuse(options, "%s", "argument --id/-i is required");
     }
     if (kafka_options_i32(options, "id", &id) != 0) {
-        return refuse(options, "argument --id/-i: could not convert '%s' to Integer",
-                      kafka_options_text(options, "id"));
+        return kafka_options_fail(options);
     }
     if (kafka_admin_open(admin, kafka_options_text(options, "bootstrap-server"),
                          kafka_options_text(options, "config")) != 0) {
@@ -318,20 +310,21 @@ static int run_features(struct kafka_options *options, struct kafka_admin *admin
     static const char *const commands[] = {"describe", "upgrade", "downgrade", "disable"};
     const char *command = kafka_options_has(options, "describe") ? "describe" : NULL;
     if (command == NULL && options->operand_count == 0) {
-        return refuse(options, "%s", "too few arguments");
+        return kafka_options_refuse(options, "%s", "too few arguments");
     }
     for (size_t i = 0; i < ARRAY_LEN(commands) && command == NULL; i++) {
         command = slice_equal_cstr(options->operands[0], commands[i]) ? commands[i] : NULL;
     }
     if (command == NULL) {
-        return refuse(options,
-                      "invalid choice: '%s' (choose from 'describe', 'upgrade', 'downgrade', "
-                      "'disable')",
-                      kafka_admin_cstr(admin, options->operands[0]));
+        return kafka_options_refuse(
+            options,
+            "invalid choice: '%s' (choose from 'describe', 'upgrade', 'downgrade', "
+            "'disable')",
+            kafka_admin_cstr(admin, options->operands[0]));
     }
     if (kafka_options_has(options, "metadata")) {
-        return refuse(options, "%s",
-                      "--metadata: clusters with ZooKeeper have no metadata.version");
+        return kafka_options_refuse(options, "%s",
+                                    "--metadata: clusters with ZooKeeper have no metadata.version");
     }
     if (check_connection(options) != 0) {
         return 1;

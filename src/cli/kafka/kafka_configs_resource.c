@@ -9,12 +9,25 @@
 #include "cli/kafka/kafka_configs.h"
 #include "cli/kafka/kafka_topic_filter.h"
 
-static const int8_t resource_types[KAFKA_ENTITY_TYPES] = {
-    [KAFKA_ENTITY_TOPIC] = KAFKA_CONFIG_RESOURCE_TOPIC,
-    [KAFKA_ENTITY_BROKER] = KAFKA_CONFIG_RESOURCE_BROKER,
-    [KAFKA_ENTITY_LOGGER] = KAFKA_CONFIG_RESOURCE_BROKER_LOGGER,
-    [KAFKA_ENTITY_CLIENT_METRICS] = KAFKA_CONFIG_RESOURCE_CLIENT_METRICS,
-};
+static int8_t resource_type(enum kafka_entity_type type)
+{
+    switch (type) {
+    case KAFKA_ENTITY_TOPIC:
+        return KAFKA_CONFIG_RESOURCE_TOPIC;
+    case KAFKA_ENTITY_BROKER:
+        return KAFKA_CONFIG_RESOURCE_BROKER;
+    case KAFKA_ENTITY_LOGGER:
+        return KAFKA_CONFIG_RESOURCE_BROKER_LOGGER;
+    case KAFKA_ENTITY_CLIENT_METRICS:
+        return KAFKA_CONFIG_RESOURCE_CLIENT_METRICS;
+    case KAFKA_ENTITY_USER:
+    case KAFKA_ENTITY_CLIENT:
+    case KAFKA_ENTITY_IP:
+    case KAFKA_ENTITY_TYPES:
+        break; /* quotas and credentials have requests of their own */
+    }
+    UNREACHABLE();
+}
 
 static bool has(const struct kafka_configs *configs, const char *name)
 {
@@ -50,7 +63,7 @@ static const struct kafka_describe_configs_response_result *ask_configs(
     request.resources = kafka_admin_array(admin, &kafka_describe_configs_request_resource_message,
                                           1);
     request.resources_count = 1;
-    request.resources[0].resource_type = resource_types[type];
+    request.resources[0].resource_type = resource_type(type);
     request.resources[0].resource_name = name;
     request.resources[0].configuration_keys_count = -1;
     request.include_synonyms = true;
@@ -228,8 +241,7 @@ int kafka_configs_alter_resource(struct kafka_configs *configs)
         admin, &kafka_incremental_alter_configs_request_resource_message, 1);
     request.resources_count = 1;
     struct kafka_incremental_alter_configs_request_resource *resource = &request.resources[0];
-    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): each was filled above */
-    resource->resource_type = resource_types[type];
+    resource->resource_type = resource_type(type);
     resource->resource_name = name;
     resource->configs_count = (int32_t)configs->change_count;
     resource->configs = kafka_admin_array(

@@ -290,13 +290,6 @@ static int read_reset(struct console_consumer *consumer)
     return 0;
 }
 
-static int fail(const char *exception, const char *sentence)
-{
-    (void)fflush(stdout);
-    fprintf(stderr, "Exception in thread \"main\" %s: %s\n", exception, sentence);
-    return 1;
-}
-
 static int read_servers(struct console_consumer *consumer)
 {
     const struct kafka_options *options = consumer->options;
@@ -332,7 +325,7 @@ static int read_properties(struct console_consumer *consumer)
     if ((config != NULL && client_properties_load(properties, config, &consumer->message) != 0) ||
         (format_config != NULL && client_properties_load(&consumer->formatter_properties,
                                                          format_config, &consumer->message) != 0)) {
-        return fail("java.nio.file.NoSuchFileException", consumer->message.text);
+        return tool_uncaught("java.nio.file.NoSuchFileException", consumer->message.text);
     }
     const char *file_group = client_properties_get(properties, "group.id");
     client_properties_init(&words);
@@ -429,7 +422,8 @@ static int connect_consumer(struct console_consumer *consumer)
     char text[512];
     rd_kafka_conf_t *conf = rdkafka_conf_new(&consumer->properties, false, &consumer->message);
     if (conf == NULL) {
-        return fail("org.apache.kafka.common.config.ConfigException", consumer->message.text);
+        return tool_uncaught("org.apache.kafka.common.config.ConfigException",
+                             consumer->message.text);
     }
     bool sees_internal =
         client_properties_get(&consumer->properties, "exclude.internal.topics") != NULL &&
@@ -442,12 +436,12 @@ static int connect_consumer(struct console_consumer *consumer)
     consumer->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
     if (consumer->client == NULL) {
         rd_kafka_conf_destroy(conf);
-        return fail("org.apache.kafka.common.config.ConfigException", text);
+        return tool_uncaught("org.apache.kafka.common.config.ConfigException", text);
     }
     (void)rd_kafka_poll_set_consumer(consumer->client);
     rd_kafka_resp_err_t error = subscribe(consumer);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return fail(rdkafka_exception(error), rd_kafka_err2str(error));
+        return tool_uncaught(rdkafka_exception(error), rd_kafka_err2str(error));
     }
     return 0;
 }

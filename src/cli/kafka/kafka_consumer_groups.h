@@ -35,9 +35,8 @@ NODISCARD int kafka_groups_delete_offsets(struct kafka_groups *groups);
 /* --group (all of them) or --all-groups. */
 NODISCARD int kafka_groups_chosen(struct kafka_groups *groups, struct kafka_group_list *list);
 
-NODISCARD int kafka_groups_ask(struct kafka_groups *groups,
-                               struct slice id,
-                               struct kafka_group *group);
+/* In the arena; NULL: an error, in admin.message. */
+const struct kafka_group *kafka_groups_ask(struct kafka_groups *groups, struct slice id);
 
 /* Partitions with a committed offset. */
 NODISCARD int kafka_groups_committed(struct kafka_groups *groups,

@@ -21,7 +21,7 @@ static int16_t describe_error(const void *response, int16_t version)
     return described->groups_count > 0 ? described->groups[0].error_code : 0;
 }
 
-int kafka_groups_ask(struct kafka_groups *groups, struct slice id, struct kafka_group *group)
+const struct kafka_group *kafka_groups_ask(struct kafka_groups *groups, struct slice id)
 {
     struct kafka_admin *admin = &groups->admin;
     struct kafka_describe_groups_request request;
@@ -38,25 +38,29 @@ int kafka_groups_ask(struct kafka_groups *groups, struct slice id, struct kafka_
     };
     const struct kafka_describe_groups_response *response = kafka_admin_ask(admin, &call);
     if (response == NULL) {
-        return ERR_INVALID;
+        return NULL;
     }
     if (response->groups_count < 1) {
-        return kafka_admin_kafka_error(admin, KAFKA_ERROR_UNKNOWN_SERVER_ERROR, SLICE_NULL);
+        kafka_admin_kafka_error(admin, KAFKA_ERROR_UNKNOWN_SERVER_ERROR, SLICE_NULL);
+        return NULL;
     }
+    struct kafka_group *group = ARENA_ARRAY(&admin->arena, struct kafka_group, 1);
     *group = (struct kafka_group){.id = id, .description = &response->groups[0]};
     if (!kafka_client_broker(admin->client, admin->broker_id, &group->coordinator)) {
         group->coordinator = (struct kafka_client_broker){.id = admin->broker_id, .host = ""};
     }
     if (group->description->error_code != 0) {
-        return kafka_admin_kafka_error(admin, group->description->error_code, SLICE_NULL);
+        kafka_admin_kafka_error(admin, group->description->error_code, SLICE_NULL);
+        return NULL;
     }
     struct slice type = group->description->protocol_type;
     if (type.len > 0 && !slice_equal_cstr(type, "consumer")) {
-        return kafka_admin_error(admin, "java.lang.IllegalArgumentException",
-                                 "GroupId %.*s is not a consumer group (%.*s).", SLICE_ARGS(id),
-                                 SLICE_ARGS(type));
+        kafka_admin_error(admin, "java.lang.IllegalArgumentException",
+                          "GroupId %.*s is not a consumer group (%.*s).", SLICE_ARGS(id),
+                          SLICE_ARGS(type));
+        return NULL;
     }
-    return 0;
+    return group;
 }
 
 static int16_t fetch_error(const void *response, int16_t version)
@@ -137,7 +141,6 @@ static struct kafka_spots read_assignment(struct kafka_admin *admin, struct slic
 /* False: nothing more is to be shown. */
 static bool say_state(const struct kafka_group *group)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): set with no error */
     struct slice state = group->description->group_state;
     if (slice_equal_cstr(state, "Dead")) {
         kafka_groups_say_error("Consumer group '%.*s' does not exist.", SLICE_ARGS(group->id));
@@ -208,7 +211,6 @@ static struct rows make_rows(struct kafka_admin *admin,
                              const struct kafka_group *group,
                              const struct kafka_spots *committed)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): each was filled above */
     const struct kafka_describe_groups_response_group *description = group->description;
     struct kafka_spots assigned = {0};
     struct rows rows = {0};
@@ -372,7 +374,6 @@ static void print_member(const struct member_widths *widths,
 
 static int describe_members(struct kafka_groups *groups, const struct kafka_group *group)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): each was filled above */
     const struct kafka_describe_groups_response_group *description = group->description;
     struct member_widths widths = {COLUMN_MIN, COLUMN_MIN, 17, COLUMN_MIN, COLUMN_MIN, false};
     const struct kafka_describe_groups_response_member header = {
@@ -412,7 +413,6 @@ static int describe_members(struct kafka_groups *groups, const struct kafka_grou
 
 static int describe_state(struct kafka_groups *groups, const struct kafka_group *group)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): each was filled above */
     const struct kafka_describe_groups_response_group *description = group->description;
     if (!say_state(group)) {
         return 0;
@@ -434,17 +434,15 @@ int kafka_groups_describe(struct kafka_groups *groups)
     struct kafka_group_list list = {0};
     int error = kafka_groups_chosen(groups, &list);
     for (int32_t i = 0; i < list.count && error == 0; i++) {
-        struct kafka_group group;
-        error = kafka_groups_wrapped(groups, 1, kafka_groups_ask(groups, list.ids[i], &group));
-        if (error != 0) {
-            break;
-        }
-        if (has(groups, "members")) {
-            error = describe_members(groups, &group);
+        const struct kafka_group *group = kafka_groups_ask(groups, list.ids[i]);
+        if (group == NULL) {
+            error = kafka_groups_wrapped(groups, 1, ERR_INVALID);
+        } else if (has(groups, "members")) {
+            error = describe_members(groups, group);
         } else if (has(groups, "state")) {
-            error = describe_state(groups, &group);
+            error = describe_state(groups, group);
         } else {
-            error = describe_offsets(groups, &group);
+            error = describe_offsets(groups, group);
         }
     }
     return error;

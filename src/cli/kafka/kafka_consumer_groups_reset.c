@@ -427,20 +427,19 @@ struct planned {
 
 static int reset_one(struct kafka_groups *groups, struct slice id, struct planned *planned)
 {
-    struct kafka_group group;
+    const struct kafka_group *group = kafka_groups_ask(groups, id);
     *planned = (struct planned){.id = id};
-    int error = kafka_groups_wrapped(groups, 2, kafka_groups_ask(groups, id, &group));
-    if (error != 0) {
-        return error;
+    if (group == NULL) {
+        return kafka_groups_wrapped(groups, 2, ERR_INVALID);
     }
-    struct slice state = group.description->group_state;
+    struct slice state = group->description->group_state;
     if (!slice_equal_cstr(state, "Empty") && !slice_equal_cstr(state, "Dead")) {
         kafka_groups_say_error("Assignments can only be reset if the group '%.*s' is inactive, but "
                                "the current state is %.*s.",
                                SLICE_ARGS(id), SLICE_ARGS(state));
         return 0;
     }
-    error = find_partitions(groups, id, &planned->spots);
+    int error = find_partitions(groups, id, &planned->spots);
     if (error == 0) {
         kafka_spots_sort(&planned->spots);
         error = plan(groups, id, &planned->spots);

@@ -218,39 +218,43 @@ static int elect(struct kafka_options *options, struct kafka_admin *admin, bool 
     return failures > 0 ? 1 : 0;
 }
 
-static int run(struct kafka_options *options, struct kafka_admin *admin)
+/* What is wrong with the words, or NULL. */
+static const char *find_problem(const struct kafka_options *options)
 {
-    struct slice type = kafka_options_value(options, "election-type");
+    bool has_server = kafka_options_has(options, "bootstrap-server");
+    bool has_type = kafka_options_has(options, "election-type");
     bool has_topic = kafka_options_has(options, "topic");
     int scopes = has_topic + kafka_options_has(options, "path-to-json-file") +
                  kafka_options_has(options, "all-topic-partitions");
-    const char *problem = NULL;
-    if (!kafka_options_has(options, "election-type") ||
-        !kafka_options_has(options, "bootstrap-server")) {
-        bool has_server = kafka_options_has(options, "bootstrap-server");
-        bool has_type = kafka_options_has(options, "election-type");
-        problem = has_server ? "Missing required option(s): election-type"
-                  : has_type ? "Missing required option(s): bootstrap-server"
-                             : "Missing required option(s): bootstrap-server, election-type";
-        /* NOLINTNEXTLINE(bugprone-branch-clone): each word for itself */
-    } else if (scopes == 0) {
-        problem = "One and only one of the following options is required: topic, "
-                  "all-topic-partitions, path-to-json-file";
-    } else if (scopes > 1) {
-        problem = "One and only one of the following options is required: topic, "
-                  "all-topic-partitions, path-to-json-file";
-    } else if (has_topic && !kafka_options_has(options, "partition")) {
-        problem = "Missing required option(s): partition";
-    } else if (!has_topic && kafka_options_has(options, "partition")) {
-        problem = "Option partition is only allowed if topic is used";
+    if (!has_type || !has_server) {
+        return has_server ? "Missing required option(s): election-type"
+               : has_type ? "Missing required option(s): bootstrap-server"
+                          : "Missing required option(s): bootstrap-server, election-type";
     }
-    bool is_unclean = text_equal_ignoring_case(type, SLICE_LIT("unclean"));
-    if (problem == NULL && !is_unclean && !text_equal_ignoring_case(type, SLICE_LIT("preferred"))) {
-        fprintf(stderr, "Cannot parse argument '%.*s' of option election-type\n", SLICE_ARGS(type));
-        return 1;
+    if (scopes != 1) {
+        return "One and only one of the following options is required: topic, "
+               "all-topic-partitions, path-to-json-file";
     }
+    if (has_topic && !kafka_options_has(options, "partition")) {
+        return "Missing required option(s): partition";
+    }
+    if (!has_topic && kafka_options_has(options, "partition")) {
+        return "Option partition is only allowed if topic is used";
+    }
+    return NULL;
+}
+
+static int run(struct kafka_options *options, struct kafka_admin *admin)
+{
+    struct slice type = kafka_options_value(options, "election-type");
+    const char *problem = find_problem(options);
     if (problem != NULL) {
         fprintf(stderr, "%s\n", problem);
+        return 1;
+    }
+    bool is_unclean = text_equal_ignoring_case(type, SLICE_LIT("unclean"));
+    if (!is_unclean && !text_equal_ignoring_case(type, SLICE_LIT("preferred"))) {
+        fprintf(stderr, "Cannot parse argument '%.*s' of option election-type\n", SLICE_ARGS(type));
         return 1;
     }
     admin->call_timeout_ms = TIMEOUT_MS;

@@ -55,7 +55,7 @@ static int32_t find_abbreviated(const struct kafka_options_syntax *syntax, struc
         found = OPTION_HELP;
         matches++;
     }
-    if (begins("version", name)) {
+    if (!syntax->is_argparse && begins("version", name)) {
         found = OPTION_VERSION;
         matches++;
     }
@@ -72,7 +72,7 @@ static int32_t find_option(const struct kafka_options_syntax *syntax, struct sli
     if (slice_equal_cstr(name, "help")) {
         return OPTION_HELP;
     }
-    if (slice_equal_cstr(name, "version")) {
+    if (!syntax->is_argparse && slice_equal_cstr(name, "version")) {
         return OPTION_VERSION;
     }
     if (syntax->is_argparse && slice_equal_cstr(name, "h")) {
@@ -152,10 +152,26 @@ static void put_values(struct kafka_options *options, int32_t option, struct sli
     }
 }
 
-/* joptsimple's looksLikeAnOption: a hyphen and more. */
-static bool looks_like_option(const char *word)
+static bool is_number(struct slice text)
 {
-    return word[0] == '-' && word[1] != '\0';
+    struct slice whole;
+    struct slice part;
+    bool has_part = text_cut(text, '.', &whole, &part);
+    struct slice digits = has_part ? part : whole;
+    for (size_t i = 0; i < whole.len + part.len; i++) {
+        uint8_t byte = i < whole.len ? whole.ptr[i] : part.ptr[i - whole.len];
+        if (byte < '0' || byte > '9') {
+            return false;
+        }
+    }
+    return digits.len > 0;
+}
+
+/* joptsimple's looksLikeAnOption: a hyphen and more. To argparse4j a negative number is none. */
+static bool looks_like_option(const struct kafka_options *options, const char *word)
+{
+    bool is_option = word[0] == '-' && word[1] != '\0';
+    return is_option && !(options->syntax->is_argparse && is_number(slice_of_cstr(word + 1)));
 }
 
 /* "--id/-i", as argparse4j names an option. */
@@ -184,10 +200,10 @@ static int missing_value(struct kafka_options *options, const struct kafka_optio
 
 static int take_list(struct kafka_options *options, int32_t index, struct words *words)
 {
-    if (words->next == words->end || looks_like_option(*words->next)) {
+    if (words->next == words->end || looks_like_option(options, *words->next)) {
         return missing_value(options, &options->syntax->options[index]);
     }
-    while (words->next < words->end && !looks_like_option(*words->next)) {
+    while (words->next < words->end && !looks_like_option(options, *words->next)) {
         put_word(options, index, slice_of_cstr(*words->next++));
     }
     return 0;
@@ -219,15 +235,15 @@ static int take_option(struct kafka_options *options,
         return take_list(options, index, words);
     }
     if (option->argument == KAFKA_OPTION_VALUE) {
-        bool is_missing = words->next == words->end ||
-                          (options->syntax->is_argparse && looks_like_option(*words->next));
+        bool is_missing = words->next == words->end || (options->syntax->is_argparse &&
+                                                        looks_like_option(options, *words->next));
         if (is_missing) {
             return missing_value(options, option);
         }
         put_values(options, index, slice_of_cstr(*words->next++));
         return 0;
     }
-    if (words->next < words->end && !looks_like_option(*words->next)) {
+    if (words->next < words->end && !looks_like_option(options, *words->next)) {
         put_values(options, index, slice_of_cstr(*words->next++));
         return 0;
     }
@@ -266,12 +282,22 @@ static int take_cluster(struct kafka_options *options, struct slice letters, str
     return 0;
 }
 
+static int take_operand(struct kafka_options *options, const char *word)
+{
+    const struct kafka_options_syntax *syntax = options->syntax;
+    size_t max = syntax->operand != NULL ? 1 : 0;
+    if (syntax->is_argparse && options->operand_count == max) {
+        return kafka_options_error(options, "", "unrecognized arguments: '%s'", word);
+    }
+    options->operands[options->operand_count++] = slice_of_cstr(word);
+    return 0;
+}
+
 static int take_word(struct kafka_options *options, const char *word, struct words *words)
 {
     struct slice value;
-    if (word[0] != '-' || word[1] == '\0') {
-        options->operands[options->operand_count++] = slice_of_cstr(word);
-        return 0;
+    if (!looks_like_option(options, word)) {
+        return take_operand(options, word);
     }
     bool is_long = word[1] == '-';
     struct slice text = slice_of_cstr(word + (is_long ? 2 : 1));
@@ -298,18 +324,68 @@ static int check_required(struct kafka_options *options)
     if (len == 0 || options->has_help || options->has_version) {
         return 0;
     }
-    if (options->syntax->is_argparse) {
-        char text[128];
-        for (size_t i = 0; i < options->syntax->count; i++) {
-            const struct kafka_option *option = &options->syntax->options[i];
-            if (option->is_required && !kafka_options_has(options, option->name)) {
-                return kafka_options_error(options, "", "argument %s is required",
-                                           shown_name(option, text));
-            }
-        }
-    }
     return kafka_options_error(options, "joptsimple.MissingRequiredOptionsException",
                                "Missing required option(s) [%s]", names);
+}
+
+static bool is_among(const char *const *names, const char *name)
+{
+    for (; names != NULL && *names != NULL; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of one_of one, and not two: the second one is refused. Source: ArgumentParserImpl.processArg and
+ * checkRequiredMutex. */
+static int check_one_of(struct kafka_options *options)
+{
+    const struct kafka_options_syntax *syntax = options->syntax;
+    const struct kafka_option *used = NULL;
+    char names[512] = "";
+    char text[128];
+    char other[128];
+    size_t len = 0;
+    for (size_t i = 0; i < options->word_count; i++) {
+        const struct kafka_option *option = &syntax->options[options->words[i].option];
+        if (!is_among(syntax->one_of, option->name)) {
+            continue;
+        }
+        if (used != NULL && used != option) {
+            return kafka_options_error(options, "", "argument %s: not allowed with argument %s",
+                                       shown_name(option, text), shown_name(used, other));
+        }
+        used = option;
+    }
+    for (size_t i = 0; i < syntax->count; i++) {
+        if (is_among(syntax->one_of, syntax->options[i].name)) {
+            int wrote = snprintf(names + len, sizeof names - len, "%s ",
+                                 shown_name(&syntax->options[i], text));
+            len = MIN(len + (size_t)wrote, sizeof names - 1);
+        }
+    }
+    return used != NULL || len == 0
+               ? 0
+               : kafka_options_error(options, "", "one of the arguments %sis required", names);
+}
+
+/* As argparse4j checks what was taken. */
+static int check_arguments(struct kafka_options *options)
+{
+    char text[128];
+    if (options->has_help) {
+        return 0;
+    }
+    for (size_t i = 0; i < options->syntax->count; i++) {
+        const struct kafka_option *option = &options->syntax->options[i];
+        if (option->is_required && !kafka_options_has(options, option->name)) {
+            return kafka_options_error(options, "", "argument %s is required",
+                                       shown_name(option, text));
+        }
+    }
+    return check_one_of(options);
 }
 
 int kafka_options_parse(struct kafka_options *options,
@@ -336,7 +412,7 @@ int kafka_options_parse(struct kafka_options *options,
             }
         }
     }
-    return check_required(options);
+    return syntax->is_argparse ? check_arguments(options) : check_required(options);
 }
 
 void kafka_options_release(struct kafka_options *options)
@@ -356,24 +432,19 @@ bool kafka_options_read(struct kafka_options *options,
                         int *exit_code)
 {
     int error = kafka_options_parse(options, syntax, argc, argv);
+    bool is_empty = argc == 1 && !syntax->needs_no_arguments;
     bool is_done = true;
-    if (error != 0) {
-        *exit_code = kafka_options_fail(options);
-        /* NOLINTNEXTLINE(bugprone-branch-clone): each case for itself */
-    } else if (syntax->has_own_help) {
+    *exit_code = 0;
+    if (error == 0 && syntax->has_own_help) {
         is_done = false;
-    } else if (syntax->is_argparse) {
-        is_done = options->has_help;
-        *exit_code = 0;
-        if (is_done) {
-            printf("usage: %s [-h] [options]\n\n%s\n\n", syntax->tool, syntax->purpose);
-            kafka_options_print(syntax, stdout);
-        }
-    } else if (options->has_help || (argc == 1 && !syntax->needs_no_arguments)) {
+    } else if (syntax->is_argparse && (is_empty || options->has_help)) {
+        kafka_options_print_help(syntax, stdout);
+    } else if (error != 0) {
+        *exit_code = kafka_options_fail(options);
+    } else if (options->has_help || is_empty) {
         *exit_code = kafka_options_usage(options, "%s", syntax->purpose);
     } else if (options->has_version) {
         printf("%s\n", KAFKA_TOOLS_VERSION);
-        *exit_code = 0;
     } else {
         is_done = false;
     }
@@ -443,22 +514,33 @@ int kafka_options_single(struct kafka_options *options, const char *name)
                                name);
 }
 
+static int not_a_number(struct kafka_options *options, const char *name)
+{
+    struct slice text = kafka_options_value(options, name);
+    const struct kafka_option *option = &options->syntax->options[option_index(options, name)];
+    char shown[128];
+    if (options->syntax->is_argparse) {
+        return kafka_options_error(
+            options, "", "argument %s: could not convert '%.*s' to %s (For input string: \"%.*s\")",
+            shown_name(option, shown), (int)text.len, (const char *)text.ptr,
+            option->type != NULL ? option->type : "Integer", (int)text.len, (const char *)text.ptr);
+    }
+    return kafka_options_error(options, "joptsimple.OptionArgumentConversionException",
+                               "Cannot parse argument '%.*s' of option %s", (int)text.len,
+                               (const char *)text.ptr, name);
+}
+
 int kafka_options_i64(struct kafka_options *options, const char *name, int64_t *value)
 {
     struct slice text = kafka_options_value(options, name);
     if (slice_is_null(text)) {
         return 0;
     }
-    int error = kafka_options_single(options, name);
+    int error = options->syntax->is_argparse ? 0 : kafka_options_single(options, name);
     if (error != 0) {
         return error;
     }
-    if (text_parse_i64(text, value) != 0) {
-        return kafka_options_error(options, "joptsimple.OptionArgumentConversionException",
-                                   "Cannot parse argument '%.*s' of option %s", (int)text.len,
-                                   (const char *)text.ptr, name);
-    }
-    return 0;
+    return text_parse_i64(text, value) == 0 ? 0 : not_a_number(options, name);
 }
 
 int kafka_options_i32(struct kafka_options *options, const char *name, int32_t *value)
@@ -466,10 +548,7 @@ int kafka_options_i32(struct kafka_options *options, const char *name, int32_t *
     int64_t wide = *value;
     int error = kafka_options_i64(options, name, &wide);
     if (error == 0 && (wide < INT32_MIN || wide > INT32_MAX)) {
-        struct slice text = kafka_options_value(options, name);
-        error = kafka_options_error(options, "joptsimple.OptionArgumentConversionException",
-                                    "Cannot parse argument '%.*s' of option %s", (int)text.len,
-                                    (const char *)text.ptr, name);
+        error = not_a_number(options, name);
     }
     if (error == 0) {
         *value = (int32_t)wide;
@@ -520,16 +599,27 @@ bool kafka_options_exclude(const struct kafka_options *options,
 
 int kafka_options_fail(const struct kafka_options *options)
 {
-    if (options->syntax->is_argparse) {
-        fprintf(stderr, "usage: %s [-h] [options]\n%s: error: %s\n", options->syntax->tool,
-                options->syntax->tool, options->message.text);
-        return 1;
-    }
-    if (options->syntax->is_uncaught) {
+    const struct kafka_options_syntax *syntax = options->syntax;
+    (void)fflush(stdout);
+    if (syntax->is_argparse) {
+        kafka_options_print_usage(syntax, stderr);
+        fprintf(stderr, "%s: error: %s\n", syntax->program != NULL ? syntax->program : syntax->tool,
+                options->message.text);
+    } else if (syntax->is_uncaught) {
         fprintf(stderr, "Exception in thread \"main\" %s: %s\n", options->exception,
                 options->message.text);
     } else {
         fprintf(stderr, "%s\n", options->message.text);
     }
     return 1;
+}
+
+int kafka_options_refuse(struct kafka_options *options, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(options->message.text, sizeof options->message.text, format, args);
+    va_end(args);
+    options->exception = "";
+    return kafka_options_fail(options);
 }

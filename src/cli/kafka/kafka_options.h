@@ -68,11 +68,14 @@ struct kafka_options_syntax {
     const struct kafka_option *options;
     size_t count;
     bool may_abbreviate;
-    bool is_uncaught;  /* errors are told as: Exception in thread "main" <class>: <message> */
-    bool has_own_help; /* --help and --version are returned to the tool as options */
-    bool is_argparse;  /* argparse4j's ways: names may be cut short, -h, its sentences, help on
-                          stdout */
+    bool is_uncaught;        /* errors are told as: Exception in thread "main" <class>: <message> */
+    bool has_own_help;       /* --help and --version are returned to the tool as options */
     bool needs_no_arguments; /* an empty command line is not answered with the usage text */
+    bool is_argparse;    /* argparse4j's ways: names may be cut short, -h, its sentences, help on
+                            stdout; what follows is for it alone */
+    const char *program; /* the name in usage and errors; NULL: the tool's */
+    const char *operand; /* what the one operand is ("command"); NULL: none is taken */
+    const char *const *one_of; /* exactly one of these must be there; ends with NULL, or is NULL */
 };
 
 /* One value, or one occurrence of a flag. */
@@ -133,7 +136,7 @@ struct slice kafka_options_nth(const struct kafka_options *options, const char *
 NODISCARD int kafka_options_single(struct kafka_options *options, const char *name);
 
 /* ERR_INVALID with the sentence in options->message ("Cannot parse argument 'x' of option
- * partitions"). Without value and default *value is left as it is. */
+ * partitions", or argparse4j's). Without value and default *value is left as it is. */
 NODISCARD int kafka_options_i32(struct kafka_options *options, const char *name, int32_t *value);
 NODISCARD int kafka_options_i64(struct kafka_options *options, const char *name, int64_t *value);
 
@@ -157,6 +160,10 @@ bool kafka_options_exclude(const struct kafka_options *options,
 /* The error in options->exception and ->message, as syntax says; returns 1. */
 int kafka_options_fail(const struct kafka_options *options);
 
+/* The same with a sentence of the tool's. */
+int kafka_options_refuse(struct kafka_options *options, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Sets both and returns ERR_INVALID. */
 int kafka_options_error(struct kafka_options *options,
                         const char *exception,
@@ -165,6 +172,10 @@ int kafka_options_error(struct kafka_options *options,
 
 /* The usage text alone. */
 void kafka_options_print(const struct kafka_options_syntax *syntax, FILE *out);
+
+/* As argparse4j has it: the line or lines "usage: ...", and the whole help. */
+void kafka_options_print_usage(const struct kafka_options_syntax *syntax, FILE *out);
+void kafka_options_print_help(const struct kafka_options_syntax *syntax, FILE *out);
 
 /* What --version prints: the Apache release whose behaviour this is. */
 #define KAFKA_TOOLS_VERSION "3.9.2"

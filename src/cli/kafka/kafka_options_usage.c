@@ -1,4 +1,5 @@
-/* kafka_options_usage.c - the usage text of Kafka's tools: two columns, as joptsimple sets them.
+/* kafka_options_usage.c - the usage text of Kafka's tools: two columns, as joptsimple sets them, or
+ * argparse4j's list.
  *
  * Options in order of their names; the left column is as wide as the widest option and at most 39,
  * the whole at most 80; lines break behind spaces, what follows is indented by two; every line is
@@ -16,6 +17,8 @@
 #define GAP 2
 #define INDENT 2
 #define CELL_BYTES_MAX ((size_t)16 * 1024)
+#define USAGE_WIDTH 75 /* of argparse4j's line */
+#define PIECE_BYTES_MAX 512
 
 struct row {
     struct buffer left;
@@ -180,5 +183,64 @@ void kafka_options_print(const struct kafka_options_syntax *syntax, FILE *out)
         print_row(out, &rows[i], left, right);
         buffer_release(&rows[i].left);
         buffer_release(&rows[i].right);
+    }
+}
+
+/* ---- argparse4j's ---------------------------------------------------------------------------- */
+
+static void put_piece(FILE *out, const char *piece, size_t indent, size_t *column)
+{
+    size_t len = strlen(piece);
+    if (*column + 1 + len > USAGE_WIDTH) {
+        fprintf(out, "\n%*s", (int)indent - 1, "");
+        *column = indent - 1;
+    }
+    fprintf(out, " %s", piece);
+    *column += 1 + len;
+}
+
+static const char *value_name(const struct kafka_option *option)
+{
+    return option->value_name == NULL ? "VALUE" : option->value_name;
+}
+
+void kafka_options_print_usage(const struct kafka_options_syntax *syntax, FILE *out)
+{
+    const char *program = syntax->program != NULL ? syntax->program : syntax->tool;
+    size_t indent = strlen("usage: ") + strlen(program) + 1;
+    size_t column = indent - 1;
+    char piece[PIECE_BYTES_MAX];
+    fprintf(out, "usage: %s", program);
+    put_piece(out, "[-h]", indent, &column);
+    for (size_t i = 0; i < syntax->count; i++) {
+        const struct kafka_option *option = &syntax->options[i];
+        bool is_list = option->argument == KAFKA_OPTION_LIST;
+        bool has_value = option->argument != KAFKA_OPTION_FLAG;
+        (void)snprintf(piece, sizeof piece, "%s--%s%s%s%s%s", option->is_required ? "" : "[",
+                       option->name, has_value ? " " : "", has_value ? value_name(option) : "",
+                       is_list ? " ..." : "", option->is_required ? "" : "]");
+        put_piece(out, piece, indent, &column);
+    }
+    if (syntax->operand != NULL) {
+        put_piece(out, syntax->operand, indent, &column);
+    }
+    fprintf(out, "\n");
+}
+
+void kafka_options_print_help(const struct kafka_options_syntax *syntax, FILE *out)
+{
+    kafka_options_print_usage(syntax, out);
+    fprintf(out, "\n%s\n\nnamed arguments:\n", syntax->purpose);
+    fprintf(out, "  -h, --help             show this help message and exit\n");
+    for (size_t i = 0; i < syntax->count; i++) {
+        const struct kafka_option *option = &syntax->options[i];
+        bool has_value = option->argument != KAFKA_OPTION_FLAG;
+        fprintf(out, "  --%s %s\n                         %s", option->name,
+                has_value ? value_name(option) : "",
+                option->description == NULL ? "" : option->description);
+        if (option->default_value != NULL) {
+            fprintf(out, " (default: %s)", option->default_value);
+        }
+        fprintf(out, "\n");
     }
 }

@@ -16,7 +16,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "cli/kafka/kafka_arguments.h"
+#include "cli/kafka/kafka_options.h"
 #include "cli/kafka/kafka_tools.h"
 #include "cli/kafka/rdkafka_client.h"
 
@@ -31,11 +31,14 @@
 
 static const struct kafka_option options_table[] = {
     {.name = "topic",
+     .is_required = true,
      .argument = KAFKA_OPTION_VALUE,
      .value_name = "TOPIC",
      .description = "produce messages to this topic"},
     {.name = "num-records",
+     .is_required = true,
      .argument = KAFKA_OPTION_VALUE,
+     .type = "Long",
      .value_name = "NUM-RECORDS",
      .description = "number of messages to produce"},
     {.name = "payload-delimiter",
@@ -44,11 +47,12 @@ static const struct kafka_option options_table[] = {
      .description = "what stands between the payloads of --payload-file",
      .default_value = "\\n"},
     {.name = "throughput",
+     .is_required = true,
      .argument = KAFKA_OPTION_VALUE,
      .value_name = "THROUGHPUT",
      .description = "at most about so many messages a second; -1: as fast as it goes"},
     {.name = "producer-props",
-     .argument = KAFKA_OPTION_VALUE,
+     .argument = KAFKA_OPTION_LIST,
      .value_name = "PROP-NAME=PROP-VALUE",
      .description = "properties of the producer; they win over those of --producer.config"},
     {.name = "producer.config",
@@ -63,6 +67,7 @@ static const struct kafka_option options_table[] = {
      .default_value = "performance-producer-default-transactional-id"},
     {.name = "transaction-duration-ms",
      .argument = KAFKA_OPTION_VALUE,
+     .type = "Long",
      .value_name = "TRANSACTION-DURATION",
      .description = "commit a transaction after so long; 0: no transactions",
      .default_value = "0"},
@@ -77,23 +82,16 @@ static const struct kafka_option options_table[] = {
     {.name = "payload-monotonic", .description = "payloads are 0, 1, 2, ..."},
 };
 
+static const char *const payloads[] = {"record-size", "payload-file", "payload-monotonic", NULL};
+
 const struct kafka_options_syntax kafka_producer_perf_test_syntax = {
     .tool = "kafka-producer-perf-test",
     .purpose = "This tool measures how fast a topic takes records.",
     .options = options_table,
     .count = ARRAY_LEN(options_table),
-    .has_own_help = true,
-};
-
-static const char *const required[] = {"topic", "num-records", "throughput", NULL};
-static const char *const payloads[] = {"record-size", "payload-file", "payload-monotonic", NULL};
-
-static const struct kafka_arguments_syntax arguments_syntax = {
-    .options = &kafka_producer_perf_test_syntax,
+    .is_argparse = true,
     .program = "producer-performance",
-    .required = required,
-    .exclusive = payloads,
-    .several = "producer-props",
+    .one_of = payloads,
 };
 
 struct figures {
@@ -218,13 +216,6 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 /* ---- payloads ----------------------------------------------------------------------------------
  */
 
-static int fail(const char *exception, const char *sentence)
-{
-    (void)fflush(stdout);
-    fprintf(stderr, "Exception in thread \"main\" %s: %s\n", exception, sentence);
-    return 1;
-}
-
 static int read_file(struct perf *perf, const char *path)
 {
     printf("Reading payloads from: %s\n", path);
@@ -238,8 +229,8 @@ static int read_file(struct perf *perf, const char *path)
         if (file != NULL) {
             (void)fclose(file);
         }
-        return fail("java.lang.IllegalArgumentException",
-                    "File does not exist or empty file provided.");
+        return tool_uncaught("java.lang.IllegalArgumentException",
+                             "File does not exist or empty file provided.");
     }
     perf->file_len = (size_t)size;
     perf->file = mem_alloc(perf->file_len);
@@ -256,9 +247,9 @@ static int read_file(struct perf *perf, const char *path)
         rest = slice_part(rest, at == NULL ? rest.len : len + delimiter.len, rest.len);
     }
     printf("Number of messages read: %zu\n", perf->file_payload_count);
-    return perf->file_payload_count > 0
-               ? 0
-               : fail("java.lang.IllegalArgumentException", "no payload stands in the file");
+    return perf->file_payload_count > 0 ? 0
+                                        : tool_uncaught("java.lang.IllegalArgumentException",
+                                                        "no payload stands in the file");
 }
 
 static struct slice next_payload(struct perf *perf, int64_t i)
@@ -289,7 +280,8 @@ static int transaction_error(rd_kafka_error_t *error)
     if (error == NULL) {
         return 0;
     }
-    int code = fail("org.apache.kafka.common.KafkaException", rd_kafka_error_string(error));
+    int code = tool_uncaught("org.apache.kafka.common.KafkaException",
+                             rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
     return code;
 }
@@ -377,7 +369,7 @@ static int run_test(struct perf *perf)
     rd_kafka_resp_err_t error = rdkafka_wait_for_topic(
         perf->client, rd_kafka_topic_name(perf->topic), MAX_BLOCK_MS, &partitions, &perf->message);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return fail(rdkafka_exception(error), perf->message.text);
+        return tool_uncaught(rdkafka_exception(error), perf->message.text);
     }
     if (perf->transaction_ms > 0) {
         int code = transaction_error(rd_kafka_init_transactions(perf->client, TXN_TIMEOUT_MS));
@@ -408,7 +400,7 @@ static int read_properties(struct perf *perf)
     struct client_properties *properties = &perf->properties;
     const char *config = kafka_options_text(options, "producer.config");
     if (config != NULL && client_properties_load(properties, config, &perf->message) != 0) {
-        return fail("java.nio.file.NoSuchFileException", perf->message.text);
+        return tool_uncaught("java.nio.file.NoSuchFileException", perf->message.text);
     }
     for (size_t i = 0; i < kafka_options_count(options, "producer-props"); i++) {
         struct slice word = kafka_options_nth(options, "producer-props", i);
@@ -417,7 +409,7 @@ static int read_properties(struct perf *perf)
         if (!text_cut(word, '=', &key, &value) || value.len == 0) {
             (void)errmsg_set(&perf->message, ERR_INVALID, "Invalid property: %.*s", (int)word.len,
                              (const char *)word.ptr);
-            return fail("java.lang.IllegalArgumentException", perf->message.text);
+            return tool_uncaught("java.lang.IllegalArgumentException", perf->message.text);
         }
     }
     client_properties_add_pairs(properties, options, "producer-props");
@@ -438,58 +430,63 @@ static int connect_producer(struct perf *perf)
     char text[512];
     rd_kafka_conf_t *conf = rdkafka_conf_new(&perf->properties, true, &perf->message);
     if (conf == NULL) {
-        return fail("org.apache.kafka.common.config.ConfigException", perf->message.text);
+        return tool_uncaught("org.apache.kafka.common.config.ConfigException", perf->message.text);
     }
     rd_kafka_conf_set_opaque(conf, perf);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     perf->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
     if (perf->client == NULL) {
         rd_kafka_conf_destroy(conf);
-        return fail("org.apache.kafka.common.config.ConfigException", text);
+        return tool_uncaught("org.apache.kafka.common.config.ConfigException", text);
     }
     perf->topic = rd_kafka_topic_new(perf->client, kafka_options_text(perf->options, "topic"),
                                      NULL);
-    return perf->topic == NULL ? fail("org.apache.kafka.common.errors.InvalidTopicException",
-                                      rd_kafka_err2str(rd_kafka_last_error()))
-                               : 0;
+    return perf->topic == NULL
+               ? tool_uncaught("org.apache.kafka.common.errors.InvalidTopicException",
+                               rd_kafka_err2str(rd_kafka_last_error()))
+               : 0;
 }
 
-static bool read_numbers(struct perf *perf)
+static int read_numbers(struct perf *perf)
 {
     struct kafka_options *options = perf->options;
     const char *throughput = kafka_options_text(options, "throughput");
     char *end = NULL;
-    perf->record_size = -1;
+    int32_t record_size = -1;
     perf->throughput = strtod(throughput, &end);
     if (end == throughput || *end != 0) {
-        (void)kafka_arguments_error(&arguments_syntax,
-                                    "argument --throughput: could not convert '%s' to Double",
-                                    throughput);
-        return false;
+        return kafka_options_refuse(options,
+                                    "argument --throughput: could not convert '%s' to Double "
+                                    "(For input string: \"%s\")",
+                                    throughput, throughput);
     }
-    return kafka_arguments_i64(options, &arguments_syntax, "num-records", &perf->record_count) &&
-           kafka_arguments_i64(options, &arguments_syntax, "record-size", &perf->record_size) &&
-           kafka_arguments_i64(options, &arguments_syntax, "transaction-duration-ms",
-                               &perf->transaction_ms);
+    if (kafka_options_i64(options, "num-records", &perf->record_count) != 0 ||
+        kafka_options_i32(options, "record-size", &record_size) != 0 ||
+        kafka_options_i64(options, "transaction-duration-ms", &perf->transaction_ms) != 0) {
+        return kafka_options_fail(options);
+    }
+    perf->record_size = record_size;
+    return 0;
 }
 
 static int run(struct perf *perf)
 {
     struct kafka_options *options = perf->options;
-    if (!read_numbers(perf)) {
-        return 1;
+    int code = read_numbers(perf);
+    if (code != 0) {
+        return code;
     }
     if (!kafka_options_has(options, "producer-props") &&
         !kafka_options_has(options, "producer.config")) {
-        return kafka_arguments_error(
-            &arguments_syntax, "Either --producer-props or --producer.config must be specified.");
+        return kafka_options_refuse(
+            options, "Either --producer-props or --producer.config must be specified.");
     }
     if (perf->record_count < 1 || perf->record_size > INT32_MAX) {
-        return fail("java.lang.IllegalArgumentException",
-                    "there must be at least one record, of less than 2 GiB");
+        return tool_uncaught("java.lang.IllegalArgumentException",
+                             "there must be at least one record, of less than 2 GiB");
     }
     if (kafka_options_has(options, "payload-file")) {
-        int code = read_file(perf, kafka_options_text(options, "payload-file"));
+        code = read_file(perf, kafka_options_text(options, "payload-file"));
         if (code != 0) {
             return code;
         }
@@ -500,7 +497,7 @@ static int run(struct perf *perf)
     perf->sample_max = (size_t)(perf->record_count / perf->sampling);
     perf->samples = mem_alloc_zeroed((perf->sample_max + 1) * sizeof *perf->samples);
     random_init(&perf->random, 0);
-    int code = read_properties(perf);
+    code = read_properties(perf);
     code = code != 0 ? code : connect_producer(perf);
     if (code == 0) {
         tool_catch_signals();
@@ -530,7 +527,7 @@ int tool_kafka_producer_perf_test(int argc, char **argv)
 {
     struct kafka_options options;
     int code = 1;
-    if (!kafka_arguments_read(&options, &arguments_syntax, argc, argv, &code)) {
+    if (!kafka_options_read(&options, &kafka_producer_perf_test_syntax, argc, argv, &code)) {
         return code;
     }
     struct perf perf = {.options = &options};

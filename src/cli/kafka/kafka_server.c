@@ -9,7 +9,6 @@
 #include "cli/kafka/kafka_server.h"
 
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,11 +22,9 @@
 #define OVERRIDES_MAX 256
 #define DAEMON_WAIT_MS 10000
 
-struct process {
-    struct runtime *runtime;
+struct kafka_process {
+    struct server_process process;
     struct broker *broker;
-    int exit_code;
-    bool is_stopping;
 };
 
 void kafka_server_configure_log(const struct broker_config *config)
@@ -54,48 +51,27 @@ static void on_started(void *ctx)
     server_tell_ready();
 }
 
-static void on_stopped(void *ctx)
-{
-    struct process *process = ctx;
-    runtime_stop(process->runtime);
-}
-
 static void on_failed(void *ctx, const char *text)
 {
-    struct process *process = ctx;
-    fprintf(stderr, "%s\n", text);
-    process->exit_code = 1;
-    runtime_stop(process->runtime);
+    server_process_failed(ctx, 1, text);
 }
 
-static void on_signal(void *ctx, int signal_number)
+static void stop(struct server_process *process)
 {
-    struct process *process = ctx;
-    if (signal_number == SIGHUP) {
-        log_reopen();
-        return;
-    }
-    if (process->is_stopping) {
-        runtime_stop(process->runtime);
-        return;
-    }
-    process->is_stopping = true;
-    LOG("server", LOG_INFO, "signal %d: stopping", signal_number);
-    broker_stop(process->broker);
+    broker_stop(CONTAINER_OF(process, struct kafka_process, process)->broker);
 }
 
-static int serve(struct process *process)
+static int serve(struct server_process *process, struct broker *broker)
 {
     struct errmsg message;
     struct kafka_admin *admin;
-    int error = kafka_admin_start(process->broker, &admin, &message);
+    int error = kafka_admin_start(broker, &admin, &message);
     if (error == 0) {
-        error = broker_start(process->broker, &message);
+        error = broker_start(broker, &message);
     }
     if (error != 0) {
         LOG("server", LOG_ERROR, "%s", message.text);
-        fprintf(stderr, "%s\n", message.text);
-        process->exit_code = 1;
+        server_process_failed(process, 1, message.text);
     } else {
         runtime_run(process->runtime);
     }
@@ -105,31 +81,26 @@ static int serve(struct process *process)
 
 int kafka_server_run(const struct broker_config *config)
 {
-    struct process process = {.exit_code = 0};
-    int error = runtime_create(NULL, &process.runtime);
-    if (error == 0) {
-        error = runtime_on_signals(process.runtime, on_signal, &process);
-    }
-    if (error != 0) {
-        fprintf(stderr, "Cannot make an event loop: %s (%s)\n", error_text(error),
-                runtime_error_detail());
+    struct kafka_process kafka;
+    if (!server_process_open(&kafka.process, stop)) {
         return 1;
     }
     server_raise_descriptor_limit();
-    process.broker = calloc(1, sizeof *process.broker);
-    if (process.broker == NULL) {
+    struct broker *broker = calloc(1, sizeof *broker);
+    if (broker == NULL) {
         abort();
     }
-    broker_init(process.broker, process.runtime, config);
-    process.broker->on_started = on_started;
-    process.broker->on_stopped = on_stopped;
-    process.broker->on_failed = on_failed;
-    process.broker->ctx = &process;
-    int exit_code = serve(&process);
-    broker_detach(process.broker);
-    runtime_destroy(process.runtime);
-    broker_release(process.broker);
-    free(process.broker);
+    kafka.broker = broker;
+    broker_init(broker, kafka.process.runtime, config);
+    broker->on_started = on_started;
+    broker->on_stopped = server_process_ended;
+    broker->on_failed = on_failed;
+    broker->ctx = &kafka.process;
+    int exit_code = serve(&kafka.process, broker);
+    broker_detach(broker);
+    runtime_destroy(kafka.process.runtime);
+    broker_release(broker);
+    free(broker);
     return exit_code;
 }
 

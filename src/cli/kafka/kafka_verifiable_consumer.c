@@ -12,14 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/kafka/kafka_arguments.h"
-#include "cli/kafka/kafka_record_json.h"
+#include "cli/kafka/json_lines.h"
+#include "cli/kafka/kafka_options.h"
 #include "cli/kafka/kafka_tools.h"
 #include "cli/kafka/rdkafka_client.h"
 
+#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException"
 #define POLL_MS 100
 #define ROUND_MAX 500 /* max.poll.records */
-#define LINE_BYTES_MAX ((size_t)256 << 20)
 
 static const struct kafka_option options_table[] = {
     {.name = "bootstrap-server",
@@ -31,6 +31,7 @@ static const struct kafka_option options_table[] = {
      .value_name = "HOST1:PORT1[,HOST2:PORT2[...]]",
      .description = "DEPRECATED: use --bootstrap-server"},
     {.name = "topic",
+     .is_required = true,
      .argument = KAFKA_OPTION_VALUE,
      .value_name = "TOPIC",
      .description = "consume messages of this topic"},
@@ -44,6 +45,7 @@ static const struct kafka_option options_table[] = {
      .value_name = "GROUP_REMOTE_ASSIGNOR",
      .description = "for the group protocol consumer alone"},
     {.name = "group-id",
+     .is_required = true,
      .argument = KAFKA_OPTION_VALUE,
      .value_name = "GROUP_ID",
      .description = "the group's id"},
@@ -79,22 +81,16 @@ static const struct kafka_option options_table[] = {
      .description = "a file of the consumer's properties; the arguments win over it"},
 };
 
+static const char *const servers[] = {"bootstrap-server", "broker-list", NULL};
+
 const struct kafka_options_syntax kafka_verifiable_consumer_syntax = {
     .tool = "kafka-verifiable-consumer",
     .purpose = "This tool consumes a topic and tells what happens to it as JSON.",
     .options = options_table,
     .count = ARRAY_LEN(options_table),
-    .has_own_help = true,
-};
-
-static const char *const required[] = {"topic", "group-id", NULL};
-static const char *const servers[] = {"bootstrap-server", "broker-list", NULL};
-
-static const struct kafka_arguments_syntax arguments_syntax = {
-    .options = &kafka_verifiable_consumer_syntax,
+    .is_argparse = true,
     .program = "verifiable-consumer",
-    .required = required,
-    .exclusive = servers,
+    .one_of = servers,
 };
 
 struct verifiable_consumer {
@@ -103,7 +99,7 @@ struct verifiable_consumer {
     struct errmsg message;
     rd_kafka_t *client;
     rd_kafka_queue_t *queue;
-    struct buffer line;
+    struct json_line line;
     int64_t max_messages;
     int64_t consumed;
     bool is_verbose;
@@ -113,79 +109,37 @@ struct verifiable_consumer {
 /* ---- lines -------------------------------------------------------------------------------------
  */
 
-static void begin_line(struct verifiable_consumer *consumer, const char *name)
-{
-    buffer_clear(&consumer->line, LINE_BYTES_MAX);
-    buffer_append_cstr(&consumer->line, "{\"timestamp\":");
-    buffer_append_decimal(&consumer->line, tool_wall_ms());
-    buffer_append_cstr(&consumer->line, ",\"name\":\"");
-    buffer_append_cstr(&consumer->line, name);
-    buffer_append_cstr(&consumer->line, "\"");
-}
-
-static void add_name(struct buffer *line, const char *name)
-{
-    bool is_first = line->data[line->len - 1] == '{';
-    buffer_append_cstr(line, is_first ? "\"" : ",\"");
-    buffer_append_cstr(line, name);
-    buffer_append_cstr(line, "\":");
-}
-
-static void add_number(struct buffer *line, const char *name, int64_t value)
-{
-    add_name(line, name);
-    buffer_append_decimal(line, value);
-}
-
-static void add_text(struct buffer *line, const char *name, struct slice text)
-{
-    add_name(line, name);
-    if (slice_is_null(text)) {
-        buffer_append_cstr(line, "null");
-    } else {
-        kafka_json_string(line, text);
-    }
-}
-
-static void end_line(struct verifiable_consumer *consumer)
-{
-    buffer_append_cstr(&consumer->line, "}\n");
-    (void)fwrite(consumer->line.data, 1, consumer->line.len, stdout);
-    (void)fflush(stdout);
-}
-
 /* "partitions":[{"topic":...,"partition":...}] */
 static void tell_partitions(struct verifiable_consumer *consumer,
                             const char *name,
                             const rd_kafka_topic_partition_list_t *list)
 {
-    struct buffer *line = &consumer->line;
-    begin_line(consumer, name);
-    add_name(line, "partitions");
-    buffer_append_cstr(line, "[");
+    struct json_line *line = &consumer->line;
+    json_line_begin(&consumer->line, name);
+    json_line_open_list(line, "partitions");
     for (int i = 0; i < list->cnt; i++) {
-        buffer_append_cstr(line, i > 0 ? ",{" : "{");
-        add_text(line, "topic", slice_of_cstr(list->elems[i].topic));
-        add_number(line, "partition", list->elems[i].partition);
-        buffer_append_cstr(line, "}");
+        json_line_open_object(line);
+        json_line_text(line, "topic", slice_of_cstr(list->elems[i].topic));
+        json_line_number(line, "partition", list->elems[i].partition);
+        json_line_close_object(line);
     }
-    buffer_append_cstr(line, "]");
-    end_line(consumer);
+    json_line_close_list(line);
+    json_line_end(&consumer->line);
 }
 
 static void tell_record(struct verifiable_consumer *consumer, const rd_kafka_message_t *message)
 {
-    struct buffer *line = &consumer->line;
+    struct json_line *line = &consumer->line;
     struct slice key = message->key == NULL ? SLICE_NULL : slice_of(message->key, message->key_len);
     struct slice value = message->payload == NULL ? SLICE_NULL
                                                   : slice_of(message->payload, message->len);
-    begin_line(consumer, "record_data");
-    add_text(line, "key", key);
-    add_text(line, "value", value);
-    add_text(line, "topic", slice_of_cstr(rd_kafka_topic_name(message->rkt)));
-    add_number(line, "partition", message->partition);
-    add_number(line, "offset", message->offset);
-    end_line(consumer);
+    json_line_begin(&consumer->line, "record_data");
+    json_line_text(line, "key", key);
+    json_line_text(line, "value", value);
+    json_line_text(line, "topic", slice_of_cstr(rd_kafka_topic_name(message->rkt)));
+    json_line_number(line, "partition", message->partition);
+    json_line_number(line, "offset", message->offset);
+    json_line_end(&consumer->line);
 }
 
 /* ---- rounds ------------------------------------------------------------------------------------
@@ -221,52 +175,49 @@ static void tell_round(struct verifiable_consumer *consumer,
                        const struct summary *summaries,
                        size_t summary_count)
 {
-    struct buffer *line = &consumer->line;
-    begin_line(consumer, "records_consumed");
-    add_number(line, "count", count);
-    add_name(line, "partitions");
-    buffer_append_cstr(line, "[");
+    struct json_line *line = &consumer->line;
+    json_line_begin(&consumer->line, "records_consumed");
+    json_line_number(line, "count", count);
+    json_line_open_list(line, "partitions");
     for (size_t i = 0; i < summary_count; i++) {
-        buffer_append_cstr(line, i > 0 ? ",{" : "{");
-        add_text(line, "topic", slice_of_cstr(summaries[i].topic));
-        add_number(line, "partition", summaries[i].partition);
-        add_number(line, "count", summaries[i].count);
-        add_number(line, "minOffset", summaries[i].min_offset);
-        add_number(line, "maxOffset", summaries[i].max_offset);
-        buffer_append_cstr(line, "}");
+        json_line_open_object(line);
+        json_line_text(line, "topic", slice_of_cstr(summaries[i].topic));
+        json_line_number(line, "partition", summaries[i].partition);
+        json_line_number(line, "count", summaries[i].count);
+        json_line_number(line, "minOffset", summaries[i].min_offset);
+        json_line_number(line, "maxOffset", summaries[i].max_offset);
+        json_line_close_object(line);
     }
-    buffer_append_cstr(line, "]");
-    end_line(consumer);
+    json_line_close_list(line);
+    json_line_end(&consumer->line);
 }
 
 static void commit(struct verifiable_consumer *consumer,
                    const struct summary *summaries,
                    size_t summary_count)
 {
-    struct buffer *line = &consumer->line;
+    struct json_line *line = &consumer->line;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)summary_count);
     for (size_t i = 0; i < summary_count; i++) {
         rd_kafka_topic_partition_list_add(list, summaries[i].topic, summaries[i].partition)
             ->offset = summaries[i].max_offset + 1;
     }
     rd_kafka_resp_err_t error = rd_kafka_commit(consumer->client, list, 0);
-    begin_line(consumer, "offsets_committed");
-    add_name(line, "offsets");
-    buffer_append_cstr(line, "[");
+    json_line_begin(&consumer->line, "offsets_committed");
+    json_line_open_list(line, "offsets");
     for (int i = 0; i < list->cnt; i++) {
-        buffer_append_cstr(line, i > 0 ? ",{" : "{");
-        add_text(line, "topic", slice_of_cstr(list->elems[i].topic));
-        add_number(line, "partition", list->elems[i].partition);
-        add_number(line, "offset", list->elems[i].offset);
-        buffer_append_cstr(line, "}");
+        json_line_open_object(line);
+        json_line_text(line, "topic", slice_of_cstr(list->elems[i].topic));
+        json_line_number(line, "partition", list->elems[i].partition);
+        json_line_number(line, "offset", list->elems[i].offset);
+        json_line_close_object(line);
     }
-    buffer_append_cstr(line, "]");
+    json_line_close_list(line);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        add_text(line, "error", slice_of_cstr(rd_kafka_err2str(error)));
+        json_line_text(line, "error", slice_of_cstr(rd_kafka_err2str(error)));
     }
-    add_name(line, "success");
-    buffer_append_cstr(line, error == RD_KAFKA_RESP_ERR_NO_ERROR ? "true" : "false");
-    end_line(consumer);
+    json_line_bool(line, "success", error == RD_KAFKA_RESP_ERR_NO_ERROR);
+    json_line_end(&consumer->line);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -332,8 +283,8 @@ static void take_round(struct verifiable_consumer *consumer)
 
 static int consume(struct verifiable_consumer *consumer)
 {
-    begin_line(consumer, "startup_complete");
-    end_line(consumer);
+    json_line_begin(&consumer->line, "startup_complete");
+    json_line_end(&consumer->line);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     (void)rd_kafka_topic_partition_list_add(topics, kafka_options_text(consumer->options, "topic"),
                                             RD_KAFKA_PARTITION_UA);
@@ -350,26 +301,17 @@ static int consume(struct verifiable_consumer *consumer)
     }
     rd_kafka_queue_destroy(consumer->queue);
     (void)rd_kafka_consumer_close(consumer->client);
-    begin_line(consumer, "shutdown_complete");
-    end_line(consumer);
+    json_line_begin(&consumer->line, "shutdown_complete");
+    json_line_end(&consumer->line);
     return tool_exit_code(0);
 }
 
 /* ---- configuration -----------------------------------------------------------------------------
  */
 
-static int fail(const char *sentence)
-{
-    (void)fflush(stdout);
-    fprintf(stderr,
-            "Exception in thread \"main\" org.apache.kafka.common.config.ConfigException: %s\n",
-            sentence);
-    return 1;
-}
-
 static int read_properties(struct verifiable_consumer *consumer)
 {
-    const struct kafka_options *options = consumer->options;
+    struct kafka_options *options = consumer->options;
     struct client_properties *properties = &consumer->properties;
     static const char *const taken[][2] = {
         {"group.id", "group-id"},
@@ -380,7 +322,7 @@ static int read_properties(struct verifiable_consumer *consumer)
     };
     const char *config = kafka_options_text(options, "consumer.config");
     if (config != NULL && client_properties_load(properties, config, &consumer->message) != 0) {
-        return kafka_arguments_error(&arguments_syntax, "%s", consumer->message.text);
+        return kafka_options_refuse(options, "%s", consumer->message.text);
     }
     for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
         struct slice value = kafka_options_value(options, taken[i][1]);
@@ -405,14 +347,14 @@ static int connect_consumer(struct verifiable_consumer *consumer)
     char text[512];
     rd_kafka_conf_t *conf = rdkafka_conf_new(&consumer->properties, false, &consumer->message);
     if (conf == NULL) {
-        return fail(consumer->message.text);
+        return tool_uncaught(CONFIG_EXCEPTION, consumer->message.text);
     }
     rd_kafka_conf_set_opaque(conf, consumer);
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     consumer->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
     if (consumer->client == NULL) {
         rd_kafka_conf_destroy(conf);
-        return fail(text);
+        return tool_uncaught(CONFIG_EXCEPTION, text);
     }
     (void)rd_kafka_poll_set_consumer(consumer->client);
     consumer->queue = rd_kafka_queue_get_consumer(consumer->client);
@@ -422,11 +364,16 @@ static int connect_consumer(struct verifiable_consumer *consumer)
 static int run(struct verifiable_consumer *consumer)
 {
     struct kafka_options *options = consumer->options;
-    if (!kafka_arguments_i64(options, &arguments_syntax, "max-messages", &consumer->max_messages)) {
-        return 1;
+    int32_t max_messages = -1;
+    int32_t session_timeout_ms = 0;
+    if (kafka_options_i32(options, "max-messages", &max_messages) != 0 ||
+        kafka_options_i32(options, "session-timeout", &session_timeout_ms) != 0) {
+        return kafka_options_fail(options);
     }
+    consumer->max_messages = max_messages;
     if (strcmp(kafka_options_text(options, "group-protocol"), "classic") != 0) {
-        return fail("--group-protocol: this tool speaks the classic protocol alone");
+        return tool_uncaught(CONFIG_EXCEPTION,
+                             "--group-protocol: this tool speaks the classic protocol alone");
     }
     int code = read_properties(consumer);
     code = code != 0 ? code : connect_consumer(consumer);
@@ -441,7 +388,7 @@ int tool_kafka_verifiable_consumer(int argc, char **argv)
 {
     struct kafka_options options;
     int code = 1;
-    if (!kafka_arguments_read(&options, &arguments_syntax, argc, argv, &code)) {
+    if (!kafka_options_read(&options, &kafka_verifiable_consumer_syntax, argc, argv, &code)) {
         return code;
     }
     struct verifiable_consumer consumer = {
@@ -450,12 +397,12 @@ int tool_kafka_verifiable_consumer(int argc, char **argv)
         .commits_by_itself = kafka_options_has(&options, "enable-autocommit"),
     };
     client_properties_init(&consumer.properties);
-    buffer_init(&consumer.line, LINE_BYTES_MAX);
+    json_line_init(&consumer.line);
     code = run(&consumer);
     if (consumer.client != NULL) {
         rd_kafka_destroy(consumer.client);
     }
-    buffer_release(&consumer.line);
+    json_line_release(&consumer.line);
     client_properties_release(&consumer.properties);
     kafka_options_release(&options);
     return code;

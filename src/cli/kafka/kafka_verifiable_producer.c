@@ -11,18 +11,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/kafka/kafka_arguments.h"
-#include "cli/kafka/kafka_record_json.h"
+#include "cli/kafka/json_lines.h"
+#include "cli/kafka/kafka_options.h"
 #include "cli/kafka/kafka_tools.h"
 #include "cli/kafka/rdkafka_client.h"
 
+#define CONFIG_EXCEPTION "org.apache.kafka.common.config.ConfigException"
 #define WAIT_MS 10
 #define MAX_BLOCK_MS 60000
-#define LINE_BYTES_MAX ((size_t)1 << 20)
 #define TEXT_MAX 64
 
 static const struct kafka_option options_table[] = {
     {.name = "topic",
+     .is_required = true,
      .argument = KAFKA_OPTION_VALUE,
      .value_name = "TOPIC",
      .description = "produce messages to this topic"},
@@ -55,6 +56,7 @@ static const struct kafka_option options_table[] = {
      .description = "a file of the producer's properties"},
     {.name = "message-create-time",
      .argument = KAFKA_OPTION_VALUE,
+     .type = "Long",
      .value_name = "CREATETIME",
      .description =
          "the first message's time in milliseconds since 1970; later ones move on as the "
@@ -70,22 +72,16 @@ static const struct kafka_option options_table[] = {
      .description = "keys 0, 1, ... up to this number (exclusive), then 0 again"},
 };
 
+static const char *const servers[] = {"bootstrap-server", "broker-list", NULL};
+
 const struct kafka_options_syntax kafka_verifiable_producer_syntax = {
     .tool = "kafka-verifiable-producer",
     .purpose = "This tool produces increasing integers and tells as JSON which were acknowledged.",
     .options = options_table,
     .count = ARRAY_LEN(options_table),
-    .has_own_help = true,
-};
-
-static const char *const required[] = {"topic", NULL};
-static const char *const servers[] = {"bootstrap-server", "broker-list", NULL};
-
-static const struct kafka_arguments_syntax arguments_syntax = {
-    .options = &kafka_verifiable_producer_syntax,
+    .is_argparse = true,
     .program = "verifiable-producer",
-    .required = required,
-    .exclusive = servers,
+    .one_of = servers,
 };
 
 struct verifiable_producer {
@@ -94,10 +90,9 @@ struct verifiable_producer {
     struct errmsg message;
     rd_kafka_t *client;
     rd_kafka_topic_t *topic;
-    struct buffer line;
+    struct json_line line;
     int64_t max_messages;
     int64_t throughput;
-    int64_t acks;
     int64_t create_time_ms; /* -1: now */
     int64_t value_prefix;   /* -1: none */
     int64_t repeating_keys; /* -1: no keys */
@@ -111,63 +106,28 @@ struct verifiable_producer {
 /* ---- lines -------------------------------------------------------------------------------------
  */
 
-static void begin_line(struct verifiable_producer *producer, const char *name)
-{
-    buffer_clear(&producer->line, LINE_BYTES_MAX);
-    buffer_append_cstr(&producer->line, "{\"timestamp\":");
-    buffer_append_decimal(&producer->line, tool_wall_ms());
-    buffer_append_cstr(&producer->line, ",\"name\":\"");
-    buffer_append_cstr(&producer->line, name);
-    buffer_append_cstr(&producer->line, "\"");
-}
-
-static void add_text(struct verifiable_producer *producer, const char *name, struct slice text)
-{
-    buffer_append_cstr(&producer->line, ",\"");
-    buffer_append_cstr(&producer->line, name);
-    buffer_append_cstr(&producer->line, "\":");
-    if (slice_is_null(text)) {
-        buffer_append_cstr(&producer->line, "null");
-    } else {
-        kafka_json_string(&producer->line, text);
-    }
-}
-
-static void add_number(struct verifiable_producer *producer, const char *name, int64_t value)
-{
-    buffer_append_cstr(&producer->line, ",\"");
-    buffer_append_cstr(&producer->line, name);
-    buffer_append_cstr(&producer->line, "\":");
-    buffer_append_decimal(&producer->line, value);
-}
-
-static void end_line(struct verifiable_producer *producer)
-{
-    buffer_append_cstr(&producer->line, "}\n");
-    (void)fwrite(producer->line.data, 1, producer->line.len, stdout);
-    (void)fflush(stdout);
-}
-
 static void tell_failure(struct verifiable_producer *producer,
                          struct slice key,
                          struct slice value,
                          rd_kafka_resp_err_t error,
                          const char *sentence)
 {
+    struct json_line *line = &producer->line;
     char exception[256];
     (void)snprintf(exception, sizeof exception, "class %s", rdkafka_exception(error));
-    begin_line(producer, "producer_send_error");
-    add_text(producer, "topic", slice_of_cstr(kafka_options_text(producer->options, "topic")));
-    add_text(producer, "key", key);
-    add_text(producer, "value", value);
-    add_text(producer, "exception", slice_of_cstr(exception));
-    add_text(producer, "message", slice_of_cstr(sentence));
-    end_line(producer);
+    json_line_begin(&producer->line, "producer_send_error");
+    json_line_text(line, "topic", slice_of_cstr(kafka_options_text(producer->options, "topic")));
+    json_line_text(line, "key", key);
+    json_line_text(line, "value", value);
+    json_line_text(line, "exception", slice_of_cstr(exception));
+    json_line_text(line, "message", slice_of_cstr(sentence));
+    json_line_end(&producer->line);
 }
 
 static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
     struct verifiable_producer *producer = opaque;
+    struct json_line *line = &producer->line;
     struct slice key = message->key == NULL ? SLICE_NULL : slice_of(message->key, message->key_len);
     struct slice value = slice_of(message->payload, message->len);
     (void)client;
@@ -176,29 +136,25 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
         return;
     }
     producer->acked += 1;
-    begin_line(producer, "producer_send_success");
-    add_text(producer, "key", key);
-    add_text(producer, "value", value);
-    add_number(producer, "offset", message->offset);
-    add_text(producer, "topic", slice_of_cstr(rd_kafka_topic_name(message->rkt)));
-    add_number(producer, "partition", message->partition);
-    end_line(producer);
+    json_line_begin(&producer->line, "producer_send_success");
+    json_line_text(line, "key", key);
+    json_line_text(line, "value", value);
+    json_line_number(line, "offset", message->offset);
+    json_line_text(line, "topic", slice_of_cstr(rd_kafka_topic_name(message->rkt)));
+    json_line_number(line, "partition", message->partition);
+    json_line_end(&producer->line);
 }
 
 static void tell_tool_data(struct verifiable_producer *producer)
 {
     int64_t elapsed = MAX(tool_wall_ms() - producer->start_ms, (int64_t)1);
-    char average[TEXT_MAX];
-    (void)snprintf(average, sizeof average, "%.17g",
-                   1000.0 * ((double)producer->acked / (double)elapsed));
-    begin_line(producer, "tool_data");
-    add_number(producer, "sent", producer->sent);
-    add_number(producer, "acked", producer->acked);
-    add_number(producer, "target_throughput", producer->throughput);
-    buffer_append_cstr(&producer->line, ",\"avg_throughput\":");
-    buffer_append_cstr(&producer->line, average);
-    buffer_append_cstr(&producer->line, strpbrk(average, ".e") == NULL ? ".0" : "");
-    end_line(producer);
+    struct json_line *line = &producer->line;
+    json_line_begin(&producer->line, "tool_data");
+    json_line_number(line, "sent", producer->sent);
+    json_line_number(line, "acked", producer->acked);
+    json_line_number(line, "target_throughput", producer->throughput);
+    json_line_double(line, "avg_throughput", 1000.0 * ((double)producer->acked / (double)elapsed));
+    json_line_end(&producer->line);
 }
 
 /* ---- sending -----------------------------------------------------------------------------------
@@ -278,8 +234,8 @@ static void throttle(struct verifiable_producer *producer, int64_t number, int64
 static int send_all(struct verifiable_producer *producer)
 {
     int64_t since_ms = tool_now_ms();
-    begin_line(producer, "startup_complete");
-    end_line(producer);
+    json_line_begin(&producer->line, "startup_complete");
+    json_line_end(&producer->line);
     for (int64_t i = 0;
          (producer->max_messages < 0 || i < producer->max_messages) && tool_caught_signal() == 0;
          i++) {
@@ -289,8 +245,8 @@ static int send_all(struct verifiable_producer *producer)
     while (rd_kafka_outq_len(producer->client) > 0) {
         (void)rd_kafka_flush(producer->client, 100);
     }
-    begin_line(producer, "shutdown_complete");
-    end_line(producer);
+    json_line_begin(&producer->line, "shutdown_complete");
+    json_line_end(&producer->line);
     tell_tool_data(producer);
     return tool_exit_code(0);
 }
@@ -298,49 +254,34 @@ static int send_all(struct verifiable_producer *producer)
 /* ---- configuration -----------------------------------------------------------------------------
  */
 
-static int fail(const char *sentence)
+static int read_numbers(struct verifiable_producer *producer)
 {
-    (void)fflush(stdout);
-    fprintf(stderr,
-            "Exception in thread \"main\" org.apache.kafka.common.config.ConfigException: %s\n",
-            sentence);
-    return 1;
-}
-
-static bool read_numbers(struct verifiable_producer *producer)
-{
-    const struct {
-        const char *name;
-        int64_t *value;
-    } numbers[] = {
-        {"max-messages", &producer->max_messages},
-        {"throughput", &producer->throughput},
-        {"acks", &producer->acks},
-        {"message-create-time", &producer->create_time_ms},
-        {"value-prefix", &producer->value_prefix},
-        {"repeating-keys", &producer->repeating_keys},
-    };
-    producer->value_prefix = -1;
-    producer->repeating_keys = -1;
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-        if (!kafka_arguments_i64(producer->options, &arguments_syntax, numbers[i].name,
-                                 numbers[i].value)) {
-            return false;
+    struct kafka_options *options = producer->options;
+    int32_t numbers[] = {-1, -1, -1, -1, -1};
+    static const char *const names[] = {"max-messages", "throughput", "acks", "value-prefix",
+                                        "repeating-keys"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (kafka_options_i32(options, names[i], &numbers[i]) != 0) {
+            return kafka_options_fail(options);
         }
     }
-    if (producer->acks < -1 || producer->acks > 1) {
-        (void)kafka_arguments_error(&arguments_syntax,
-                                    "argument --acks: invalid choice: '%" PRId64
-                                    "' (choose from {0,1,-1})",
-                                    producer->acks);
-        return false;
+    if (kafka_options_i64(options, "message-create-time", &producer->create_time_ms) != 0) {
+        return kafka_options_fail(options);
     }
-    return true;
+    producer->max_messages = numbers[0];
+    producer->throughput = numbers[1];
+    producer->value_prefix = numbers[3];
+    producer->repeating_keys = numbers[4];
+    if (numbers[2] < -1 || numbers[2] > 1) {
+        return kafka_options_refuse(
+            options, "argument --acks: invalid choice: '%d' (choose from {0,1,-1})", numbers[2]);
+    }
+    return 0;
 }
 
 static int connect_producer(struct verifiable_producer *producer)
 {
-    const struct kafka_options *options = producer->options;
+    struct kafka_options *options = producer->options;
     struct client_properties *properties = &producer->properties;
     const char *config = kafka_options_text(options, "producer.config");
     bool has_bootstrap = kafka_options_has(options, "bootstrap-server");
@@ -350,38 +291,41 @@ static int connect_producer(struct verifiable_producer *producer)
     client_properties_set(properties, "acks", kafka_options_value(options, "acks"));
     client_properties_set_text(properties, "retries", "0");
     if (config != NULL && client_properties_load(properties, config, &producer->message) != 0) {
-        return kafka_arguments_error(&arguments_syntax, "%s", producer->message.text);
+        return kafka_options_refuse(options, "%s", producer->message.text);
     }
     client_properties_default(properties, "linger.ms", "0");
     rdkafka_producer_defaults(properties);
     char text[512];
     rd_kafka_conf_t *conf = rdkafka_conf_new(properties, true, &producer->message);
     if (conf == NULL) {
-        return fail(producer->message.text);
+        return tool_uncaught(CONFIG_EXCEPTION, producer->message.text);
     }
     rd_kafka_conf_set_opaque(conf, producer);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     producer->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
     if (producer->client == NULL) {
         rd_kafka_conf_destroy(conf);
-        return fail(text);
+        return tool_uncaught(CONFIG_EXCEPTION, text);
     }
     producer->topic = rd_kafka_topic_new(producer->client, kafka_options_text(options, "topic"),
                                          NULL);
-    return producer->topic == NULL ? fail(rd_kafka_err2str(rd_kafka_last_error())) : 0;
+    return producer->topic == NULL
+               ? tool_uncaught(CONFIG_EXCEPTION, rd_kafka_err2str(rd_kafka_last_error()))
+               : 0;
 }
 
 int tool_kafka_verifiable_producer(int argc, char **argv)
 {
     struct kafka_options options;
     int code = 1;
-    if (!kafka_arguments_read(&options, &arguments_syntax, argc, argv, &code)) {
+    if (!kafka_options_read(&options, &kafka_verifiable_producer_syntax, argc, argv, &code)) {
         return code;
     }
     struct verifiable_producer producer = {.options = &options, .start_ms = tool_wall_ms()};
     client_properties_init(&producer.properties);
-    buffer_init(&producer.line, LINE_BYTES_MAX);
-    code = read_numbers(&producer) ? connect_producer(&producer) : 1;
+    json_line_init(&producer.line);
+    code = read_numbers(&producer);
+    code = code != 0 ? code : connect_producer(&producer);
     if (code == 0) {
         tool_catch_signals();
         code = send_all(&producer);
@@ -392,7 +336,7 @@ int tool_kafka_verifiable_producer(int argc, char **argv)
     if (producer.client != NULL) {
         rd_kafka_destroy(producer.client);
     }
-    buffer_release(&producer.line);
+    json_line_release(&producer.line);
     client_properties_release(&producer.properties);
     kafka_options_release(&options);
     return code;

@@ -247,6 +247,13 @@ void tool_log(const char *level, const char *logger, const char *format, ...)
     fprintf(stderr, " (%s)\n", logger);
 }
 
+int tool_uncaught(const char *exception, const char *sentence)
+{
+    (void)fflush(stdout);
+    fprintf(stderr, "Exception in thread \"main\" %s: %s\n", exception, sentence);
+    return 1;
+}
+
 static void log_line(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
     (void)client;

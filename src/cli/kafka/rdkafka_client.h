@@ -33,6 +33,10 @@ void rdkafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value)
 void tool_log(const char *level, const char *logger, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* An exception that nobody caught, as Java tells it, after what stands in stdout's buffer. Returns
+ * 1. */
+int tool_uncaught(const char *exception, const char *sentence);
+
 /* Apache's exception for an error of librdkafka: class and sentence, for messages of tools. */
 const char *rdkafka_exception(rd_kafka_resp_err_t error);
 
