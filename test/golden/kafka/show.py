@@ -75,7 +75,7 @@ SORTED = {
 # Long arrays, told by this field of their elements and without their length.
 LABELLED = {"configs": "name", "api_keys": "api_key"}
 # Configuration keys that only our broker has.
-OURS = re.compile(r"samsa\.|flush\.before\.ack$|log\.flush\.before\.ack$")
+OURS = re.compile(r"samsa\.|flush\.before\.ack$|validate\.compressed\.records$")
 BYTES_OF_DISK = {"total_bytes", "usable_bytes"}
 # Numbers of an enum are told with their names.
 ENUM_FIELDS = {"error_code": "error", "partition_error_code": "error"}
