@@ -76,23 +76,33 @@ static int32_t prepare_set_data(struct prep_step *step, struct jute_reader *body
     return body->error != 0 ? PREP_MALFORMED : prep_set_data(step, path, data, version);
 }
 
-/* Without an ensemble there is nothing to reconfigure: upstream's standalone server says so. */
+void prep_restart(struct prep *prep, const struct prep_ensemble *ensemble)
+{
+    struct prep_private *private = prep->private;
+    while (!list_is_empty(&private->changes)) {
+        prep_change_release(private, CONTAINER_OF(private->changes.next, struct node_change, link));
+    }
+    prep->last_zxid = prep->tree->last_processed_zxid;
+    prep->ensemble = *ensemble;
+}
+
 static int32_t prepare_reconfig(struct prep_step *step, struct jute_reader *body)
 {
-    (void)jute_read_bytes(body);
-    (void)jute_read_bytes(body);
-    (void)jute_read_bytes(body);
-    (void)jute_read_i64(body);
-    if (body->error != 0) {
-        return PREP_MALFORMED;
-    }
-    return step->prep->config->reconfig_enabled ? ZK_ERR_UNIMPLEMENTED : ZK_ERR_RECONFIGDISABLED;
+    struct prep_reconfig asked = {.zxid = step->zxid};
+    asked.joining = jute_read_bytes(body);
+    asked.leaving = jute_read_bytes(body);
+    asked.new_members = jute_read_bytes(body);
+    asked.version = jute_read_i64(body);
+    return body->error != 0 ? PREP_MALFORMED : prep_reconfigure(step, &asked);
 }
 
 static int32_t prepare(struct prep_step *step)
 {
     const struct prep_request *request = step->request;
     struct jute_reader body = jute_reader_of(request->body, step->prep->config->max_string_bytes);
+    if (request->refused != ZK_ERR_OK) {
+        return request->refused;
+    }
     switch (request->type) {
     case ZK_OP_CREATE:
     case ZK_OP_CREATE2:

@@ -34,18 +34,41 @@ struct prep_request {
     const struct identities *identities;
     int32_t session_timeout_ms; /* createSession; negative: its body could not be decoded, which
                                    costs a zxid */
+    /* a zk_error: the request becomes an error txn without being looked at (an ensemble's leader:
+     * SESSIONMOVED and the like); 0 */
+    int32_t refused;
+};
+
+/* What a reconfiguration asks for: null slices for what is not said. */
+struct prep_reconfig {
+    struct slice joining;
+    struct slice leaving;
+    struct slice new_members;
+    int64_t version; /* of the configuration that it starts from; -1: whatever is in force */
+    int64_t zxid;    /* what the new configuration's version will be */
+};
+
+/* The ensemble as prep sees it. `reconfig` makes the text of the new configuration (which lives
+ * until the next call), or returns a zk_error. NULL: there is no ensemble. */
+struct prep_ensemble {
+    int32_t (*reconfig)(void *ctx, const struct prep_reconfig *asked, struct slice *text);
+    void *ctx;
 };
 
 struct prep {
     const struct prep_config *config;
     struct tree *tree;
     int64_t last_zxid; /* last one given out */
+    struct prep_ensemble ensemble;
     struct prep_private *private;
 };
 
 /* The tree must outlive it. last_zxid starts as what the tree has applied. */
 void prep_init(struct prep *prep, const struct prep_config *config, struct tree *tree);
 void prep_release(struct prep *prep);
+
+/* Begins anew from what the tree has applied (a new leader): nothing is outstanding. */
+void prep_restart(struct prep *prep, const struct prep_ensemble *ensemble);
 
 /* Appends exactly one encoded txn (header, record, digest) to `out` and returns its zxid. Returns
  * 0, appends nothing and consumes no zxid when the body cannot be decoded: the answer is then

@@ -155,6 +155,44 @@ int32_t prep_set_data(struct prep_step *step, struct slice path, struct slice da
     return ZK_ERR_OK;
 }
 
+/* The ensemble says what its configuration will be; the node of the configuration is given that, as
+ * by a setData that sets its version to -1. */
+int32_t prep_reconfigure(struct prep_step *step, const struct prep_reconfig *asked)
+{
+    const struct prep *prep = step->prep;
+    const struct slice path = SLICE_LIT("/zookeeper/config");
+    struct node_view node;
+    struct slice text;
+    if (!prep->config->reconfig_enabled) {
+        return ZK_ERR_RECONFIGDISABLED;
+    }
+    if (prep->ensemble.reconfig == NULL) {
+        return ZK_ERR_UNIMPLEMENTED; /* as upstream's standalone server */
+    }
+    int32_t error = prep->ensemble.reconfig(prep->ensemble.ctx, asked, &text);
+    if (error != ZK_ERR_OK) {
+        return error;
+    }
+    if (!prep_view(step, path, &node)) {
+        return ZK_ERR_NONODE;
+    }
+    if (!prep_allowed(step, &node, ZK_PERM_WRITE)) {
+        return ZK_ERR_NOAUTH;
+    }
+    struct node_view changed = node;
+    changed.stat.version = -1;
+    changed.stat.mtime = step->wall_ms;
+    changed.stat.mzxid = step->zxid;
+    changed.data_len = text.len;
+    changed.node = NULL;
+    changed.digest_begun = prep_digest_begin(step, path, text);
+    prep_change_node(step, path, &node, &changed);
+    jute_write_bytes(step->out, path);
+    jute_write_bytes(step->out, text);
+    jute_write_i32(step->out, -1);
+    return ZK_ERR_OK;
+}
+
 int32_t prep_set_acl(struct prep_step *step, struct jute_reader *body)
 {
     const struct prep_config *config = step->prep->config;

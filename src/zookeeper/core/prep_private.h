@@ -167,6 +167,7 @@ int32_t prep_set_data(struct prep_step *step,
 int32_t prep_set_acl(struct prep_step *step, struct jute_reader *body);
 int32_t prep_check_version(struct prep_step *step, struct slice path, int32_t version);
 int32_t prep_multi(struct prep_step *step);
+int32_t prep_reconfigure(struct prep_step *step, const struct prep_reconfig *asked);
 int32_t prep_create_session(struct prep_step *step);
 int32_t prep_close_session(struct prep_step *step);
 
