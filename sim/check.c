@@ -114,7 +114,8 @@ static void check_expired(struct checker *checker, const struct txn_record *txn)
     /* With few requests allowed at a time, the server may have a request and not look at it. */
     bool is_prompt = world->options.config.global_outstanding_limit >= 1000;
     marks_hit(world->marks, MARK_SESSION_EXPIRED);
-    if (session == NULL || end_ns == 0 || !is_prompt) {
+    /* In an ensemble the leader hears of its sessions from the learners, if they reach it. */
+    if (session == NULL || end_ns == 0 || !is_prompt || many_are_there(&world->many)) {
         return;
     }
     /* The log counts milliseconds: what came in the same one may have come later. */
@@ -163,6 +164,23 @@ static bool has_error(const struct txn_record *txn, int32_t error)
         }
     }
     return false;
+}
+
+/* In an ensemble a request may still be on its way to the leader when its session ends, or when its
+ * client has opened it at another server: it is then logged as an error that says so. */
+static bool came_too_late(struct checker *checker, const struct txn_record *txn)
+{
+    const struct request *cause = checker->cause;
+    const struct sim_session *session = history_find_session(&checker->world->history,
+                                                             txn->client_id);
+    const struct many_servers *many = &checker->world->many;
+    if (!many_are_there(many) || !operation_is_write(cause->operation->type)) {
+        return false;
+    }
+    bool is_ended = session->closed_zxid != 0 && has_error(txn, E_SESSION_EXPIRED);
+    bool is_moved = has_error(txn, E_SESSION_MOVED) && cause->connection->closed_order > 0;
+    bool is_again = session->closed_zxid != 0 && txn->type == OP_CLOSE_SESSION;
+    return is_ended || is_moved || is_again;
 }
 
 static void check_order(struct checker *checker, const struct txn_record *txn)
@@ -222,8 +240,12 @@ static void mark_outcome(struct checker *checker, const struct txn_record *txn)
 static void check_caused_txn(struct checker *checker, const struct txn_record *txn)
 {
     struct model *model = &checker->model;
-    const struct request *cause = checker->cause;
+    struct request *cause = checker->cause;
     struct txn_record expected;
+    if (came_too_late(checker, txn)) {
+        cause->logged_zxid = txn->zxid;
+        return;
+    }
     check_order(checker, txn);
     if (world_is_over(checker->world)) {
         return;
@@ -330,7 +352,13 @@ static void replay(struct checker *checker)
     walk_all(checker);
     for (size_t i = 0; i < history->log_count && !world_is_over(checker->world); i++) {
         struct txn_record txn;
-        checker->zxid = (int64_t)i + 1;
+        checker->zxid = history->log[i].zxid;
+        if (slice_is_null(history->log[i].bytes)) { /* an epoch began: its zxid is shown, too */
+            checker->cause = NULL;
+            checker->model.change_count = 0;
+            walk_all(checker);
+            continue;
+        }
         if (!txn_record_read(history->log[i].bytes, &txn)) {
             check_fail(checker, "a transaction of %zu bytes cannot be read",
                        history->log[i].bytes.len);

@@ -321,13 +321,18 @@ static void session_opened(struct client *client, int64_t id, int32_t timeout_ms
                    client->uses_wrong_password ? " with a wrong password" : "");
     }
     struct marks *marks = world->marks;
-    if (client->server_generation != 0 && client->server_generation != world->server.generation) {
-        marks_hit(marks, MARK_SESSION_CAME_BACK);
+    if (many_are_there(&world->many)) {
+        world->many.opened(world->many.ctx, client);
+    } else {
+        if (client->server_generation != 0 &&
+            client->server_generation != world->server.generation) {
+            marks_hit(marks, MARK_SESSION_CAME_BACK);
+        }
+        client->server_generation = world->server.generation;
     }
     if (client->is_moving) {
         marks_hit(marks, MARK_SESSION_MOVED);
     }
-    client->server_generation = world->server.generation;
     client->is_moving = false;
     client->session->timeout_ms = timeout_ms;
     client->connection->established_order = ++world->history.order;
@@ -456,7 +461,14 @@ static void check_zxid(struct client *client, const struct request *request, int
         world_fail(world, VERDICT_WRONG, "C4: client %d went back from zxid %lld to %lld",
                    client->index, (long long)client->last_zxid, (long long)zxid);
     }
-    if (zxid < request->told_before + (has_txn ? 1 : 0)) {
+    bool is_sync = request->operation->type == OP_SYNC;
+    bool is_behind = zxid < request->told_before + (has_txn ? 1 : 0);
+    if (is_behind && many_are_there(&world->many) && !has_txn) {
+        /* Reads of different servers are not ordered, but for what sync does. */
+        world->many.weak_syncs += is_sync;
+        is_behind = is_sync && world->many.has_strong_sync;
+    }
+    if (is_behind) {
         world_fail(
             world, VERDICT_WRONG,
             "C1/C6: %s of client %d was answered at zxid %lld; before it was sent, zxid %lld "
@@ -653,7 +665,9 @@ static void dial(struct client *client)
 {
     struct world *world = client->world;
     struct client_link *link = POOL_NEW(&world->history.pool, struct client_link);
-    struct tcp_address server = server_address(&world->server);
+    struct tcp_address server = many_are_there(&world->many)
+                                    ? world->many.choose(world->many.ctx, client)
+                                    : server_address(&world->server);
     client->connection = history_connection(&world->history, client->index);
     client->connection->session = client->session;
     client->connection->identity.ip_last = client->address.ip[3];

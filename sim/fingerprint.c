@@ -1,7 +1,7 @@
 /* fingerprint.c - see fingerprint.h. */
 #include "sim/fingerprint.h"
 
-#include "zookeeper/server/node.h"
+#include "zookeeper/core/tree.h"
 
 static const struct hash_key fingerprint_key = {0x66696e6765727072, 0x696e742074726565};
 
@@ -16,6 +16,11 @@ uint64_t fingerprint_session(int64_t id, int32_t timeout_ms)
     memcpy(raw, &id, 8);
     memcpy(raw + 8, &timeout_ms, 4);
     return hash_bytes(fingerprint_key, slice_of(raw, sizeof raw));
+}
+
+bool fingerprint_skips_node(struct slice path)
+{
+    return slice_equal_cstr(path, "/zookeeper/config");
 }
 
 bool fingerprint_skips_data(struct slice path, bool skips_quota_counts)
@@ -68,9 +73,10 @@ static struct znode *next_node(const struct tree *tree, struct znode *node)
     return next;
 }
 
-void fingerprint_server(struct node *node, bool skips_quota_counts, struct recovery_record *record)
+void fingerprint_server(const struct tree *tree,
+                        bool skips_quota_counts,
+                        struct recovery_record *record)
 {
-    const struct tree *tree = &node->machine.service.tree;
     struct bytes encoded = {0};
     struct buffer path;
     buffer_init(&path, SIZE_MAX / 4);
@@ -81,9 +87,11 @@ void fingerprint_server(struct node *node, bool skips_quota_counts, struct recov
         if (at != root) {
             znode_path(tree, at, &path);
         }
-        put_node(tree, at, at == root ? SLICE_LIT("") : buffer_slice(&path), skips_quota_counts,
-                 &encoded);
-        record->fingerprint += fingerprint_bytes(bytes_slice(&encoded));
+        if (!fingerprint_skips_node(buffer_slice(&path))) {
+            put_node(tree, at, at == root ? SLICE_LIT("") : buffer_slice(&path), skips_quota_counts,
+                     &encoded);
+            record->fingerprint += fingerprint_bytes(bytes_slice(&encoded));
+        }
         record->nodes += 1;
     }
     size_t position = 0;

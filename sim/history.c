@@ -99,7 +99,8 @@ bool history_log(struct history *history, int64_t zxid, struct slice bytes)
     while (history->log_count <= at) {
         heap_grow((void **)&history->log, &history->log_cap, history->log_count,
                   sizeof *history->log);
-        history->log[history->log_count++] = (struct logged){0};
+        history->log[history->log_count] = (struct logged){.zxid = (int64_t)history->log_count + 1};
+        history->log_count += 1;
     }
     struct logged *logged = &history->log[at];
     if (!slice_is_null(logged->bytes)) {
@@ -107,6 +108,13 @@ bool history_log(struct history *history, int64_t zxid, struct slice bytes)
     }
     logged->bytes = pool_copy(&history->pool, bytes);
     return true;
+}
+
+void history_commit(struct history *history, int64_t zxid, struct slice bytes)
+{
+    heap_grow((void **)&history->log, &history->log_cap, history->log_count, sizeof *history->log);
+    history->log[history->log_count++] = (struct logged){.zxid = zxid,
+                                                         .bytes = pool_copy(&history->pool, bytes)};
 }
 
 void history_log_cut(struct history *history, int64_t zxid)

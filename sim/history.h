@@ -5,7 +5,8 @@
  *
  * History also holds G, the transactions that the server has logged, by zxid. A standalone server
  * counts from 1 without a gap, so G is an array. It is filled from the log files: whenever the
- * server comes up, at the end, and when purging takes a file away.
+ * server comes up, at the end, and when purging takes a file away. Of an ensemble, G is what was
+ * committed, and grows as it is (sim/ensemble/ghost.h).
  */
 #ifndef SIM_HISTORY_H
 #define SIM_HISTORY_H
@@ -89,6 +90,7 @@ struct connection {
 
 /* One logged transaction. */
 struct logged {
+    int64_t zxid;
     struct slice bytes;
 };
 
@@ -139,6 +141,9 @@ struct frame *history_frame(struct history *history, struct connection *connecti
 
 /* G[zxid]; false when another transaction stands there already. */
 bool history_log(struct history *history, int64_t zxid, struct slice bytes);
+
+/* G grows by what was committed next, in an ensemble. */
+void history_commit(struct history *history, int64_t zxid, struct slice bytes);
 
 /* Forgets what was logged above zxid: a power cut took it. */
 void history_log_cut(struct history *history, int64_t zxid);

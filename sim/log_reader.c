@@ -18,31 +18,44 @@ static uint32_t adler(struct slice bytes)
     return b << 16 | a;
 }
 
-size_t log_file_each(struct slice file,
-                     void (*each)(void *ctx, int64_t zxid, struct slice txn),
-                     void *ctx)
+size_t log_file_next(struct slice file, size_t offset, int64_t *zxid, struct slice *txn)
 {
     struct cursor cursor = cursor_of(file);
-    size_t count = 0;
     if (get_i32(&cursor) != LOG_MAGIC || get_i32(&cursor) != LOG_VERSION) {
         return 0;
     }
     (void)get_i64(&cursor);
-    for (;;) {
-        int64_t sum = get_i64(&cursor);
-        struct slice txn = get_text(&cursor);
-        bool is_whole = !cursor.bad && txn.len >= TXN_HEADER_BYTES && cursor_left(&cursor) >= 1 &&
-                        *cursor.at == ENTRY_END && sum == (int64_t)adler(txn);
-        if (!is_whole) {
-            return count;
-        }
-        cursor.at += 1;
-        count += 1;
-        struct cursor header = cursor_of(txn);
-        (void)get_i64(&header);
-        (void)get_i32(&header);
-        each(ctx, get_i64(&header), txn);
+    if (offset > file.len) {
+        return 0;
     }
+    if (offset > 0) {
+        cursor = cursor_of(slice_part(file, offset, file.len));
+    }
+    int64_t sum = get_i64(&cursor);
+    *txn = get_text(&cursor);
+    bool is_whole = !cursor.bad && txn->len >= TXN_HEADER_BYTES && cursor_left(&cursor) >= 1 &&
+                    *cursor.at == ENTRY_END && sum == (int64_t)adler(*txn);
+    if (!is_whole) {
+        return 0;
+    }
+    struct cursor header = cursor_of(*txn);
+    (void)get_i64(&header);
+    (void)get_i32(&header);
+    *zxid = get_i64(&header);
+    return (size_t)(cursor.at + 1 - file.ptr);
+}
+
+size_t log_file_each(struct slice file,
+                     void (*each)(void *ctx, int64_t zxid, struct slice txn),
+                     void *ctx)
+{
+    size_t count = 0;
+    int64_t zxid = 0;
+    struct slice txn;
+    for (size_t at = 0; (at = log_file_next(file, at, &zxid, &txn)) != 0; count++) {
+        each(ctx, zxid, txn);
+    }
+    return count;
 }
 
 /* The bytes of a list whose elements `skip` passes over, count included. */

@@ -38,6 +38,10 @@ size_t log_file_each(struct slice file,
                      void (*each)(void *ctx, int64_t zxid, struct slice txn),
                      void *ctx);
 
+/* The entry at `offset` of a log file (0: the first one). Returns where the next one begins, 0 when
+ * there is no whole entry. */
+size_t log_file_next(struct slice file, size_t offset, int64_t *zxid, struct slice *txn);
+
 /* False when the bytes are no transaction. Release the parts. */
 bool txn_record_read(struct slice bytes, struct txn_record *txn);
 void txn_record_release(struct txn_record *txn);

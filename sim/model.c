@@ -513,6 +513,9 @@ uint64_t model_fingerprint(const struct model *model)
     struct bytes encoded = {0};
     while (bytes_map_next(&model->nodes, &position, &key, &value)) {
         const struct model_node *node = value;
+        if (fingerprint_skips_node(node->path)) {
+            continue;
+        }
         bool skips = fingerprint_skips_data(node->path, model->config.has_dirty_quota);
         encoded.len = 0;
         put_text(&encoded, node->path);

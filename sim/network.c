@@ -53,6 +53,25 @@ void network_release(struct network *network)
     }
 }
 
+static struct net_way *way_of(const struct net_conn *conn, int pipe)
+{
+    size_t from = net_host_of(&conn->ends[pipe].address);
+    size_t to = net_host_of(&conn->ends[1 - pipe].address);
+    return &conn->network->ways[from][to];
+}
+
+static bool is_cut(const struct net_conn *conn, int pipe)
+{
+    return conn->pipes[pipe].is_cut || way_of(conn, pipe)->is_cut;
+}
+
+/* The machine of the end that was dialled. */
+static bool is_silent(const struct net_conn *conn)
+{
+    const struct network *network = conn->network;
+    return network->machine_is_silent || network->is_silent[net_host_of(&conn->ends[1].address)];
+}
+
 /* argument: what, and which end or pipe. */
 static void post(struct net_conn *conn, enum net_event event, int end, uint64_t time_ns)
 {
@@ -68,14 +87,18 @@ static uint64_t draw_latency(struct network *network, const struct net_pipe *pip
 /* When a word of `end` that is no byte reaches the other side. */
 static uint64_t arrival_ns(struct net_conn *conn, int end)
 {
-    return conn->network->schedule->now_ns + draw_latency(conn->network, &conn->pipes[end]);
+    return conn->network->schedule->now_ns + draw_latency(conn->network, &conn->pipes[end]) +
+           way_of(conn, end)->slow_ns;
 }
 
 /* ---- listening and dialling ------------------------------------------------------------------ */
 
-static bool address_matches(const struct net_listener *listener, const struct tcp_address *to)
+static bool address_matches(const struct network *network,
+                            const struct net_listener *listener,
+                            const struct tcp_address *to)
 {
-    return listener->is_open && listener->address.port == to->port;
+    bool is_host = !network->has_hosts || memcmp(listener->address.ip, to->ip, 4) == 0;
+    return listener->is_open && listener->address.port == to->port && is_host;
 }
 
 struct net_listener *net_listen(struct network *network,
@@ -86,7 +109,7 @@ struct net_listener *net_listen(struct network *network,
     struct net_listener *free_place = NULL;
     for (size_t i = 0; i < NET_LISTENERS_MAX; i++) {
         struct net_listener *listener = &network->listeners[i];
-        if (address_matches(listener, address)) {
+        if (address_matches(network, listener, address)) {
             return NULL;
         }
         if (!listener->is_open && free_place == NULL) {
@@ -142,15 +165,16 @@ struct net_conn *net_connect(struct network *network,
 static void dial(struct net_conn *conn)
 {
     struct network *network = conn->network;
-    for (size_t i = 0; i < NET_LISTENERS_MAX && !network->machine_is_silent; i++) {
+    bool has_no_power = is_silent(conn);
+    for (size_t i = 0; i < NET_LISTENERS_MAX && !has_no_power; i++) {
         struct net_listener *listener = &network->listeners[i];
-        if (address_matches(listener, &conn->ends[1].address)) {
+        if (address_matches(network, listener, &conn->ends[1].address)) {
             listener->on_accept(listener->ctx, conn);
             return;
         }
     }
     uint64_t answer_ns = arrival_ns(conn, 1);
-    if (network->machine_is_silent) {
+    if (has_no_power) {
         answer_ns += CONNECT_TIMEOUT_NS;
     }
     conn->is_reset = true;
@@ -243,7 +267,7 @@ size_t net_send(struct net_conn *conn, int end, struct slice bytes)
 /* Bytes for an end that is not there: its machine answers with a reset, if it has power. */
 static void bounce(struct net_conn *conn, int end)
 {
-    if (conn->is_reset || (end == 1 && conn->network->machine_is_silent)) {
+    if (conn->is_reset || (end == 1 && is_silent(conn)) || way_of(conn, end)->is_cut) {
         return;
     }
     conn->is_reset = true;
@@ -256,7 +280,7 @@ static void deliver(struct net_conn *conn, int from)
     struct net_end *to = &conn->ends[1 - from];
     uint64_t now_ns = conn->network->schedule->now_ns;
     bool got_something = false;
-    if (pipe->is_cut || pipe->stalled_until_ns > now_ns || conn->is_reset) {
+    if (is_cut(conn, from) || pipe->stalled_until_ns > now_ns || conn->is_reset) {
         return;
     }
     while (pipe->first != NULL && pipe->first->time_ns <= now_ns) {
@@ -329,7 +353,7 @@ void net_abort(struct net_conn *conn, int end)
         return;
     }
     conn->ends[end].is_open = false;
-    bool is_lost = conn->pipes[end].is_cut;
+    bool is_lost = is_cut(conn, end);
     if (!conn->is_reset && !is_lost) {
         conn->is_reset = true;
         conn->network->counts.resets += 1;
@@ -377,6 +401,20 @@ void net_break(struct net_conn *conn)
     }
 }
 
+void net_cut_way(struct network *network, size_t from, size_t to, bool cuts)
+{
+    bool was_cut = network->ways[from][to].is_cut;
+    network->ways[from][to].is_cut = cuts;
+    for (struct net_conn *conn = network->conns; conn != NULL && was_cut && !cuts;
+         conn = conn->next) {
+        for (int pipe = 0; pipe < 2; pipe++) {
+            if (way_of(conn, pipe) == &network->ways[from][to] && conn->pipes[pipe].first != NULL) {
+                post(conn, EVENT_DELIVER, pipe, network->schedule->now_ns);
+            }
+        }
+    }
+}
+
 static void on_event(void *ctx, uint64_t argument)
 {
     struct net_conn *conn = ctx;
@@ -384,7 +422,7 @@ static void on_event(void *ctx, uint64_t argument)
     struct net_end *hears = &conn->ends[end];
     enum net_event event = (enum net_event)((argument & 0xff) >> 1);
     int way = event == EVENT_DIAL ? 0 : 1;
-    if ((event == EVENT_DIAL || event == EVENT_DIALLED) && conn->pipes[way].is_cut) {
+    if ((event == EVENT_DIAL || event == EVENT_DIALLED) && is_cut(conn, way)) {
         if (conn->ends[0].is_open) { /* the packet is sent again until somebody gives up */
             post(conn, event, 0, conn->network->schedule->now_ns + RETRY_NS);
         }

@@ -9,6 +9,9 @@
  * or the connection is reset. A machine that loses its power falls silent (net_forget); once it is
  * up again, it answers bytes for connections that it does not know with a reset.
  *
+ * Hosts. The last number of an address says which host it is. The way from one host to another can
+ * be cut or slow for all connections, those to come included; so a cut may go one way only.
+ *
  * Connections live until the end of the run, so late events find them.
  */
 #ifndef SIM_NETWORK_H
@@ -97,7 +100,14 @@ struct net_counts {
     uint64_t resets;
 };
 
-#define NET_LISTENERS_MAX 8
+#define NET_LISTENERS_MAX 64
+#define NET_HOSTS_MAX 64
+
+/* The way from one host to another. */
+struct net_way {
+    bool is_cut;
+    uint64_t slow_ns; /* comes to the latency of each pipe */
+};
 
 struct network {
     struct schedule *schedule;
@@ -108,8 +118,19 @@ struct network {
     uint16_t next_port;
     struct net_listener listeners[NET_LISTENERS_MAX];
     struct net_counts counts;
-    bool machine_is_silent; /* the server's machine has no power: nothing is answered */
+    bool has_hosts;                /* there are several servers: an address is more than its port */
+    bool machine_is_silent;        /* the only server's machine has no power: nothing is answered */
+    bool is_silent[NET_HOSTS_MAX]; /* the same, of one among several */
+    struct net_way ways[NET_HOSTS_MAX][NET_HOSTS_MAX]; /* [from][to] */
+    /* Names that are no numbers; NULL: there is no name service. */
+    bool (*resolve)(void *ctx, struct slice host, struct tcp_address *address);
+    void *resolve_ctx;
 };
+
+static inline size_t net_host_of(const struct tcp_address *address)
+{
+    return address->ip[3] % NET_HOSTS_MAX;
+}
 
 void network_init(struct network *network, struct schedule *schedule, const struct random *seed);
 void network_release(struct network *network);
@@ -153,5 +174,8 @@ void net_stall(struct net_conn *conn, int pipe, uint64_t until_ns);
 
 /* Both ends hear a reset. */
 void net_break(struct net_conn *conn);
+
+/* Cuts the way from one host to another, or heals it: what was held back arrives then. */
+void net_cut_way(struct network *network, size_t from, size_t to, bool cuts);
 
 #endif

@@ -38,6 +38,8 @@ struct runtime {
     struct random weather; /* for the simulation: latencies */
     struct runtime_profile profile;
     int64_t *wall_offset_ms; /* the machine's clock: outlives the process */
+    /* Of the machine (without a port), where there are several; zero: the only one's. */
+    struct tcp_address address;
     bool is_dead;
     bool is_paused;
 

@@ -348,7 +348,7 @@ static void check_recovered(struct server *server)
     struct recovery_record *record = &history->recoveries[history->recovery_count++];
     *record = (struct recovery_record){
         .zxid = zxid, .order = history->order, .ns = world->schedule.now_ns};
-    fingerprint_server(server->node, world->options.has_dirty_quota, record);
+    fingerprint_server(&server->node->machine.service.tree, world->options.has_dirty_quota, record);
 }
 
 static void mark_recovery(struct server *server)

@@ -102,9 +102,14 @@ static const struct net_handler stranger_handler = {
 
 void stranger_visit(struct stranger *stranger)
 {
+    struct tcp_address to = server_address(&stranger->world->server);
+    stranger_visit_at(stranger, &to);
+}
+
+void stranger_visit_at(struct stranger *stranger, const struct tcp_address *to)
+{
     struct world *world = stranger->world;
     struct tcp_address from = {.ip = {10, 0, 0, 99}};
-    struct tcp_address to = server_address(&world->server);
     struct stranger_conn *visit =
         &stranger->conns[random_below(&stranger->random, STRANGER_CONNS_MAX)];
     if (visit->is_in_use) {
@@ -112,7 +117,7 @@ void stranger_visit(struct stranger *stranger)
     }
     visit->is_in_use = true;
     visit->sends_word = false;
-    visit->conn = net_connect(&world->network, &from, &to, &stranger_handler, visit);
+    visit->conn = net_connect(&world->network, &from, to, &stranger_handler, visit);
 }
 
 void stranger_leave(struct stranger *stranger)

@@ -26,8 +26,9 @@ struct stranger {
 
 void stranger_init(struct stranger *stranger, struct world *world, const struct random *seed);
 
-/* One more visit. */
+/* One more visit, to the only server, or to any address. */
 void stranger_visit(struct stranger *stranger);
+void stranger_visit_at(struct stranger *stranger, const struct tcp_address *to);
 
 /* Leaves, from all connections. */
 void stranger_leave(struct stranger *stranger);

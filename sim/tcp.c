@@ -463,8 +463,16 @@ int tcp_listen(struct runtime *runtime,
     listener->runtime = runtime;
     listener->on_accept = on_accept;
     listener->ctx = ctx;
-    listener->net = net_listen(runtime->network, address, heard_accept, listener);
-    if (listener->net == NULL || runtime->is_dead) {
+    struct tcp_address bound = *address;
+    if (runtime->address.ip[0] != 0) {
+        bound = runtime->address;
+        bound.port = address->port;
+    }
+    /* Of a dead machine, the network would keep a listener that is freed here. */
+    listener->net = runtime->is_dead
+                        ? NULL
+                        : net_listen(runtime->network, &bound, heard_accept, listener);
+    if (listener->net == NULL) {
         mem_free(listener, sizeof *listener);
         return ERR_IN_USE;
     }
@@ -520,6 +528,9 @@ int tcp_connect(struct runtime *runtime,
                 struct tcp_stream **created)
 {
     struct tcp_address from = {.ip = {10, 0, 0, 1}};
+    if (runtime->address.ip[0] != 0) {
+        from = runtime->address;
+    }
     struct tcp_stream *stream = stream_new(runtime, NULL, 0);
     stream->handler = handler;
     stream->ctx = ctx;
@@ -548,7 +559,7 @@ struct resolve {
     void *ctx;
 };
 
-/* Numeric hosts and "localhost": there is no name service in this world. */
+/* Numeric hosts, "localhost", and what the world's name service knows, if it has one. */
 void tcp_resolve(struct runtime *runtime,
                  struct slice host,
                  uint16_t port,
@@ -559,6 +570,11 @@ void tcp_resolve(struct runtime *runtime,
     bool is_local = slice_equal_cstr(host, "localhost");
     bool is_known = tcp_address_parse(is_local ? SLICE_LIT("127.0.0.1") : host, port,
                                       &resolve->address);
+    const struct network *network = runtime->network;
+    if (!is_known && network->resolve != NULL) {
+        is_known = network->resolve(network->resolve_ctx, host, &resolve->address);
+        resolve->address.port = port;
+    }
     resolve->error = is_known ? 0 : ERR_RESOLVE;
     resolve->done = done;
     resolve->ctx = ctx;

@@ -20,6 +20,25 @@ enum verdict {
     VERDICT_WRONG = 129, /* a checker */
 };
 
+/* Where the clients' server is an ensemble (sim/ensemble); all NULL: it is `server` alone. */
+struct many_servers {
+    /* Where the client dials next. */
+    struct tcp_address (*choose)(void *ctx, struct client *client);
+    /* Its session is open on the connection that it has now. */
+    void (*opened)(void *ctx, struct client *client);
+    void *ctx;
+    /* What sync shows is at least what anybody had seen when it was asked for. Upstream's leader
+     * answers from what it knows itself, so one that was deposed and does not know may be behind.
+     */
+    bool has_strong_sync;
+    uint64_t weak_syncs; /* answers that were behind */
+};
+
+static inline bool many_are_there(const struct many_servers *many)
+{
+    return many->choose != NULL;
+}
+
 struct world {
     struct options options;
     struct schedule schedule;
@@ -27,6 +46,7 @@ struct world {
     struct disk disk;
     struct history history;
     struct server server;
+    struct many_servers many;
     struct client clients[CLIENTS_MAX];
     struct stranger stranger;
     struct random nemesis;

@@ -1,0 +1,363 @@
+/* ensemble.h - one run of an ensemble: several servers, each on a machine of its own, their
+ * clients, what goes wrong, and the verdict.
+ *
+ *     members     3, 5 or 7 servers, some of them observers: address 10.0.0.<id>, a disk, a clock
+ *     base        the world of one server (sim/world.h), of which the clients, the network, the
+ *                 history and the replay through the model are used: here a client dials any member
+ *
+ * Two phases, as there: faults, in which nothing wrong may happen; then everything is healed and
+ * progress is demanded of all; then the members are compared with each other, and what every client
+ * saw with the model of what was committed.
+ *
+ * Checked, by the names of the invariants (reference: reliability, section 3.1), from the outside:
+ * from what is on the disks, from what each server has applied, from what clients were told.
+ *
+ *     Z-INV1-4    what a serving server has applied is a beginning of G, the committed log (ghost)
+ *     Z-INV3      a zxid is one transaction, on whatever disk it stands
+ *     Z-INV5, 8   a leader that begins to serve has applied all of G
+ *     Z-INV6      an epoch has one leader
+ *     Z-INV7, 9   what is committed stands on the disks of a quorum as durable, and is never cut
+ *     Z-INV10     a log file goes on without a gap
+ *     Z-INV11     the epochs on a disk never go back; current <= accepted
+ *     Z-INV12     at one zxid all have the same digest, the logged one; in the end the same tree
+ *     Z-LIVE1, 2  after the healing: a leader, all members at the end of G, every client answered
+ *     C1-C5, W1-W5, S2-S6   as for one server, by sim/check.h over G
+ *     R1          a process that ends, however it ends, has nothing left of its memory
+ */
+#ifndef SIM_ENSEMBLE_ENSEMBLE_H
+#define SIM_ENSEMBLE_ENSEMBLE_H
+
+#include "base/map.h"
+#include "sim/world.h"
+
+#define MEMBERS_MAX 7
+#define CLIENT_PORT 2181
+#define QUORUM_PORT 2888
+#define ELECTION_PORT 3888
+
+struct ensemble;
+struct node;
+
+/* ---- what goes wrong ------------------------------------------------------------------------- */
+
+#define ENSEMBLE_FAULTS(X)                                                        \
+    X(KILL, "process killed", 800, 9000)                                          \
+    X(KILL_LEADER, "leader killed", 800, 9000)                                    \
+    X(KILL_ALL, "all killed at once", 2000, 20000)                                \
+    X(KILL_QUORUM, "a quorum killed at once", 2000, 20000)                        \
+    X(KILL_AT_OP, "process killed at a disk operation", 700, 8000)                \
+    X(KILL_IN_ELECTION, "killed while it looked for a leader", 800, 8000)         \
+    X(KILL_IN_SYNC, "learner killed while it was synchronised", 300, 4000)        \
+    X(KILL_LEADER_IN_SYNC, "leader killed before it served", 300, 4000)           \
+    X(POWER_CUT, "power cut", 800, 9000)                                          \
+    X(POWER_CUT_LEADER, "power of the leader cut", 800, 9000)                     \
+    X(POWER_CUT_ALL, "power of all cut at once", 2000, 20000)                     \
+    X(POWER_CUT_AT_OP, "power cut at a disk operation", 700, 8000)                \
+    X(POWER_CUT_TORN, "power cut that tears what was written last", 800, 9000)    \
+    X(LONG_DOWN, "down for long", 2000, 15000)                                    \
+    X(RESTART, "stopped in order and started", 1500, 10000)                       \
+    X(RESTART_LEADER, "leader stopped in order and started", 1500, 10000)         \
+    X(RESTART_ROLLING, "all stopped and started, one after another", 4000, 20000) \
+    X(PAUSE, "process paused", 1000, 10000)                                       \
+    X(PAUSE_LEADER, "leader paused", 1000, 10000)                                 \
+    X(CUT_ONE_WAY, "way between two members cut, one way", 800, 9000)             \
+    X(CUT_PAIR, "way between two members cut", 800, 9000)                         \
+    X(CUT_HALVES, "partition: two halves", 1500, 12000)                           \
+    X(CUT_LEADER, "partition: the leader alone", 1500, 12000)                     \
+    X(CUT_RING, "partition: each sees a majority, none the same", 1500, 12000)    \
+    X(CUT_BRIDGE, "partition: two halves that one member joins", 1500, 12000)     \
+    X(CUT_DEAF_LEADER, "leader that sends and does not hear", 1500, 12000)        \
+    X(CUT_CLIENTS, "member that clients do not reach", 1500, 12000)               \
+    X(SLOW_WAY, "slow way between two members", 800, 8000)                        \
+    X(SLOW_LEADER, "slow ways to and from the leader", 1500, 10000)               \
+    X(RESET_PEER, "connection between members reset", 300, 5000)                  \
+    X(STALL_PEER, "connection between members stalled", 300, 5000)                \
+    X(RESET_CLIENT, "connection of a client reset", 200, 4000)                    \
+    X(STALL_CLIENT, "connection of a client stalled", 200, 4000)                  \
+    X(CUT_CLIENT, "connection of a client cut, one way or both", 500, 5000)       \
+    X(CRUMBS, "bytes arrive one by one", 1000, 8000)                              \
+    X(SLOW_DISK, "slow disk", 1000, 8000)                                         \
+    X(SLOW_DISK_LEADER, "slow disk of the leader", 1000, 8000)                    \
+    X(SYNC_ERROR, "syncs fail", 2000, 15000)                                      \
+    X(WRITE_ERROR, "writes fail", 2000, 15000)                                    \
+    X(READ_ERROR, "reads fail at the start", 2000, 15000)                         \
+    X(NO_SPACE, "disk full", 2000, 15000)                                         \
+    X(WIPE, "disk replaced by an empty one", 3000, 20000)                         \
+    X(STALE_SNAPSHOT, "newest snapshot lost while down", 2000, 15000)             \
+    X(CLOCK_JUMP, "wall clock jumps", 1000, 10000)                                \
+    X(CLOCK_DRIFT, "wall clock drifts", 1000, 10000)                              \
+    X(NEW_ADDRESS, "member comes back under another address", 2000, 15000)        \
+    X(MOVE, "client moves to another member", 200, 3000)                          \
+    X(STEAL_SESSION, "client opens its session a second time", 300, 4000)         \
+    X(HANG_UP, "client hangs up or vanishes", 200, 4000)                          \
+    X(SLOW_READER, "client does not read", 500, 5000)                             \
+    X(WRONG_PASSWORD, "wrong password", 500, 5000)                                \
+    X(STRANGER_CLIENT, "stranger's bytes on the client port", 300, 4000)          \
+    X(STRANGER_QUORUM, "stranger's bytes on the quorum port", 300, 4000)          \
+    X(STRANGER_ELECTION, "stranger's bytes on the election port", 300, 4000)
+
+enum ensemble_fault {
+#define X(name, text, low, high) ENSEMBLE_FAULT_##name,
+    ENSEMBLE_FAULTS(X)
+#undef X
+    ENSEMBLE_FAULT_KINDS,
+};
+
+/* Situations without which a campaign proves nothing. */
+#define ENSEMBLE_MARKS(X)                                                             \
+    X(ELECTED, "a leader was elected and served")                                     \
+    X(ELECTED_AGAIN, "another leader followed it")                                    \
+    X(OLD_LEADER_AGAIN, "a leader was elected a second time")                         \
+    X(LOST_QUORUM, "a leader gave up because its quorum was gone")                    \
+    X(LEADER_DIED_PROPOSING, "a leader ended with proposals that were not committed") \
+    X(TAIL_KEPT, "a new leader committed what the old one had proposed")              \
+    X(TAIL_CUT, "what was never committed was cut from a log")                        \
+    X(SYNC_DIFF, "a learner was synchronised by DIFF")                                \
+    X(SYNC_TRUNC, "a learner was synchronised by TRUNC")                              \
+    X(SYNC_SNAP, "a learner was synchronised by SNAP")                                \
+    X(OBSERVER_SERVED, "an observer served")                                          \
+    X(SESSION_MOVED, "a session went on at another member")                           \
+    X(SESSION_OUTLIVED, "a session went on under another leader")                     \
+    X(SESSION_EXPIRED, "a session expired")                                           \
+    X(WRITE_AT_LEARNER, "a write that a learner had passed on was answered")          \
+    X(READ_BEHIND, "a read showed less than another server had shown")                \
+    X(TOO_LATE, "a request reached the leader after its session had moved or ended")  \
+    X(LOST_WRITES, "a power cut lost writes that were not synced")                    \
+    X(TORN_TAIL, "a power cut tore a write")                                          \
+    X(TWO_LEADERS, "two members believed to lead at one time")                        \
+    X(DISK_GAVE_UP, "a member ended itself because of its disk")                      \
+    X(WIPED_CAME_BACK, "a member with an empty disk served again")                    \
+    X(ALL_DOWN, "no member was up")                                                   \
+    X(OUTCOME_UNKNOWN, "a write without an answer was found in the log")              \
+    X(OUTCOME_NOTHING, "a write without an answer was not found in the log")          \
+    X(EVENT_MISSED, "an event was delivered after a reconnect")                       \
+    X(MULTI_DONE, "a multi succeeded")                                                \
+    X(BAD_VERSION, "a compare-and-set lost")                                          \
+    X(EPHEMERAL_EXPIRED, "an ephemeral node went with its expired session")
+
+enum ensemble_mark {
+#define X(name, text) ENSEMBLE_MARK_##name,
+    ENSEMBLE_MARKS(X)
+#undef X
+    ENSEMBLE_MARK_KINDS,
+};
+
+struct ensemble_campaign {
+    struct marks base; /* of the clients and the checker of the world of one server */
+    uint64_t faults[ENSEMBLE_FAULT_KINDS];
+    uint64_t marks[ENSEMBLE_MARK_KINDS]; /* how often */
+    uint64_t runs;
+    uint64_t void_runs; /* too little was done to mean anything */
+    uint64_t starts;
+    uint64_t leaders;
+    uint64_t events;
+    uint64_t virtual_ns;
+    uint64_t answered;
+    uint64_t committed;
+    uint64_t weak_syncs;
+};
+
+/* The tables; how many marks were never reached. */
+size_t ensemble_campaign_print(const struct ensemble_campaign *campaign);
+const char *ensemble_fault_name(enum ensemble_fault fault);
+
+/* ---- members --------------------------------------------------------------------------------- */
+
+enum member_state {
+    MEMBER_DOWN,
+    MEMBER_UP,
+    MEMBER_STOPPING,
+    MEMBER_DYING
+};
+
+/* One whole entry of a member's log files, as the page cache has it. */
+struct log_place {
+    int64_t zxid;
+    struct disk_inode *inode;
+    size_t offset; /* of the entry in its file, its checksum and length included */
+    size_t len;
+};
+
+/* The log of a member, followed as it grows. */
+struct member_log {
+    struct log_place *places;
+    size_t count;
+    size_t cap;
+    struct disk_inode *inode; /* the file that grows, and how far it has been read */
+    size_t offset;
+    uint64_t file_zxid; /* its name */
+    bool is_stale;      /* to be read anew */
+};
+
+/* What a server says of itself: the only place that looks into struct node is view.c. */
+struct member_view {
+    bool is_up;
+    bool is_serving;
+    bool is_leader; /* by its own belief, serving or not */
+    bool is_looking;
+    bool is_learner; /* follows or observes */
+    bool is_read_only;
+    int64_t epoch;
+    int64_t zxid;
+    uint64_t digest; /* 0: none */
+    uint64_t syncs_by_diff;
+    uint64_t syncs_by_trunc;
+    uint64_t syncs_by_snap;
+};
+
+struct member {
+    struct ensemble *ensemble;
+    int id; /* 1.. */
+    bool is_observer;
+    enum member_state state;
+    struct disk disk;
+    struct zk_config config;
+    struct runtime *runtime;
+    struct node *node;
+    struct tcp_address address;
+    int64_t wall_offset_ms;
+    int64_t drift_ppm;   /* of the wall clock */
+    uint64_t generation; /* counts starts: late events of older ones are ignored */
+    uint64_t starts;
+    uint64_t checked_turn;
+    uint64_t failed_ops_before; /* disk faults seen when this incarnation began */
+    uint64_t down_ns;           /* how long the next stay down is at least */
+    bool is_starting;
+    bool was_wiped;
+    enum disk_keep keep; /* of the power cut at a disk operation */
+    bool kills_at_op;
+    struct runtime **graveyard;
+    size_t graveyard_count;
+    size_t graveyard_cap;
+
+    /* Filled by the ghost. */
+    struct member_view view;
+    struct member_log log;
+    size_t applied;         /* so many of G */
+    int64_t accepted_epoch; /* durable, as far as was seen */
+    int64_t current_epoch;
+};
+
+void member_init(struct member *member, struct ensemble *ensemble, int id);
+void member_release(struct member *member);
+
+/* Starts, and comes back by itself from whatever ends it. */
+void member_start(struct member *member);
+void member_kill(struct member *member);
+void member_cut_power(struct member *member, enum disk_keep keep);
+void member_stop(struct member *member);
+
+/* It is down: its disk is empty from here on. */
+void member_wipe(struct member *member);
+
+/* Disk operations that have failed, of a kind that excuses what a server does then. */
+uint64_t member_failed_ops(const struct member *member);
+
+/* view.c */
+void member_look(struct member *member, struct member_view *view);
+void member_check(struct member *member);
+void member_fingerprint(struct member *member, struct recovery_record *record);
+size_t member_session_count(const struct member *member);
+
+/* ---- the ghost ------------------------------------------------------------------------------- */
+
+/* What a server had at a place of G. */
+struct ghost_entry {
+    uint64_t digest;
+    bool has_digest;
+};
+
+struct ghost {
+    struct ghost_entry *entries; /* beside history.log */
+    size_t count;
+    size_t cap;
+    struct u64_map proposals; /* zxid -> hash of the transaction + 1, on any disk */
+    struct u64_map leaders;   /* epoch -> id of who served as its leader */
+    int64_t newest_epoch;
+    int64_t cut_zxid; /* of a mark */
+};
+
+void ghost_init(struct ghost *ghost);
+void ghost_release(struct ghost *ghost);
+
+/* After a turn of the member: what it has applied, who it believes to be. */
+void ghost_look(struct member *member);
+
+/* Its disk has changed other than by appending: a power cut, a wipe, a start. */
+void ghost_disk_changed(struct member *member);
+
+/* The epochs on its disk, as a power cut would leave them. */
+void ghost_epochs(struct member *member);
+
+/* The end of G: 0 when there is none. */
+int64_t ghost_zxid(const struct ensemble *ensemble);
+
+/* Is all of G on the durable disks of the other voters? Then this disk may be lost. */
+bool ghost_can_spare(struct member *member);
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
+struct ensemble_options {
+    uint64_t seed;
+    int member_count;
+    int observer_count; /* the last members */
+    bool has_names;     /* server.N has names, not addresses */
+    uint64_t check_every;
+    uint64_t fault_gap_ns[ENSEMBLE_FAULT_KINDS];
+    char config_text[1536]; /* without what differs from member to member */
+    uint64_t init_ns;       /* initLimit */
+    uint64_t sync_ns;
+};
+
+struct ensemble {
+    struct ensemble_options options;
+    struct world base;
+    struct member members[MEMBERS_MAX];
+    struct ghost ghost;
+    struct random nemesis;
+    bool is_healed;
+    uint64_t healed_ns;
+    uint64_t peer_faults; /* cuts that last, so that a healing of one does not end another */
+    int rolling;          /* the next member to be restarted; -1: none */
+    int last_server[CLIENTS_MAX];
+    int64_t last_epoch[CLIENTS_MAX]; /* of the leader under which a session was opened */
+    const char *waiting_for;
+    struct ensemble_campaign *campaign;
+};
+
+/* draw.c */
+void ensemble_options_draw(struct ensemble_options *options,
+                           struct options *base,
+                           uint64_t seed,
+                           int member_count);
+
+/* The configuration of one member; false with a message when it is refused. */
+bool ensemble_config(const struct ensemble_options *options,
+                     int id,
+                     struct zk_config *config,
+                     struct errmsg *message);
+
+/* member_count 0: the seed draws it. */
+void ensemble_init(struct ensemble *ensemble,
+                   uint64_t seed,
+                   int member_count,
+                   struct ensemble_campaign *campaign);
+void ensemble_release(struct ensemble *ensemble);
+enum verdict ensemble_run(struct ensemble *ensemble);
+
+/* The member that serves as the leader of the newest epoch; NULL when there is none. */
+struct member *ensemble_leader(struct ensemble *ensemble);
+
+static inline void ensemble_mark(struct ensemble *ensemble, enum ensemble_mark mark)
+{
+    ensemble->campaign->marks[mark] += 1;
+}
+
+/* The ghost's and the members' verdicts are the world's. */
+#define ensemble_fail(ensemble, ...) world_fail(&(ensemble)->base, VERDICT_WRONG, __VA_ARGS__)
+
+/* faults.c */
+void faults_start(struct ensemble *ensemble);
+void faults_heal(struct ensemble *ensemble);
+
+#endif

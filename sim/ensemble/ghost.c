@@ -1,0 +1,648 @@
+/* ghost.c - G, the committed log, as an onlooker sees it grow. See ensemble.h.
+ *
+ * Servers know nothing of it. After each turn of a server, what it has applied is compared with G;
+ * who goes beyond its end first lets it grow, by what stands in that server's log files. At this
+ * moment a quorum of the voters must have it on their disks, as durable: what a power cut of all
+ * machines, in this very moment, would leave. So an acknowledgement that came too early is found
+ * when it counts, even if no power cut follows.
+ *
+ * When a leader begins to serve, its epoch's first zxid (counter 0) becomes a place of G of its
+ * own: nothing is logged there, but servers show it to clients.
+ */
+#include "sim/ensemble/ensemble.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "sim/log_reader.h"
+#include "sim/log_sim.h"
+
+#define COUNTER_BITS 32
+#define COUNTER_MASK INT64_C(0xffffffff)
+
+static const struct hash_key proposal_key = {0x70726f706f73616c, 0x6f6e6520612d7a78};
+
+void ghost_init(struct ghost *ghost)
+{
+    *ghost = (struct ghost){0};
+    u64_map_init(&ghost->proposals);
+    u64_map_init(&ghost->leaders);
+}
+
+void ghost_release(struct ghost *ghost)
+{
+    u64_map_release(&ghost->proposals);
+    u64_map_release(&ghost->leaders);
+    heap_free(ghost->entries);
+}
+
+int64_t ghost_zxid(const struct ensemble *ensemble)
+{
+    const struct history *history = &ensemble->base.history;
+    return history->log_count == 0 ? 0 : history->log[history->log_count - 1].zxid;
+}
+
+static int64_t epoch_of(int64_t zxid)
+{
+    return zxid >> COUNTER_BITS;
+}
+
+/* ---- a log as it stands on a disk ------------------------------------------------------------ */
+
+struct log_name_search {
+    const char *prefix;
+    uint64_t above;
+    uint64_t found; /* the least one; UINT64_MAX: none */
+};
+
+static void consider_name(void *ctx, const char *name)
+{
+    struct log_name_search *search = ctx;
+    size_t len = strlen(search->prefix);
+    char *end;
+    if (strncmp(name, search->prefix, len) != 0) {
+        return;
+    }
+    uint64_t zxid = strtoull(name + len, &end, 16);
+    if (end != name + len && *end == '\0' &&
+        (search->above == UINT64_MAX || zxid > search->above)) {
+        search->found = MIN(search->found, zxid);
+    }
+}
+
+static void log_folder(const struct member *member, char path[CONFIG_TEXT_MAX + 16])
+{
+    const struct zk_config *config = &member->config;
+    snprintf(path, CONFIG_TEXT_MAX + 16, "%s/version-2",
+             config->data_log_dir[0] == '\0' ? config->data_dir : config->data_log_dir);
+}
+
+/* Z-INV3: a zxid is one transaction, wherever it stands. */
+static void note_proposal(struct member *member, int64_t zxid, struct slice txn)
+{
+    struct ensemble *ensemble = member->ensemble;
+    struct u64_map *proposals = &ensemble->ghost.proposals;
+    uint64_t hash = hash_bytes(proposal_key, txn) | 1;
+    uint64_t known = 0;
+    if (!u64_map_get(proposals, (uint64_t)zxid, &known)) {
+        u64_map_put(proposals, (uint64_t)zxid, hash);
+    } else if (known != hash) {
+        ensemble_fail(ensemble,
+                      "Z-INV3: zxid 0x%" PRIx64 " is another transaction in the log of member %d",
+                      zxid, member->id);
+    }
+}
+
+/* Z-INV10: inside of a file a log goes on with the next zxid, or with the first of a later epoch.
+ */
+static void check_contiguity(struct member *member, const struct log_place *place)
+{
+    const struct member_log *log = &member->log;
+    if (log->count == 0 || log->places[log->count - 1].inode != place->inode) {
+        return;
+    }
+    int64_t last = log->places[log->count - 1].zxid;
+    bool is_next = place->zxid == last + 1;
+    bool is_first = epoch_of(place->zxid) > epoch_of(last) && (place->zxid & COUNTER_MASK) == 1;
+    if (!is_next && !is_first) {
+        ensemble_fail(member->ensemble,
+                      "Z-INV10: the log of member %d has 0x%" PRIx64 " behind 0x%" PRIx64,
+                      member->id, place->zxid, last);
+    }
+}
+
+static struct slice place_txn(const struct log_place *place)
+{
+    int64_t zxid;
+    struct slice txn = SLICE_NULL;
+    (void)log_file_next(bytes_slice(&place->inode->cached), place->offset, &zxid, &txn);
+    return txn;
+}
+
+static void read_entries(struct member *member)
+{
+    struct member_log *log = &member->log;
+    int64_t zxid = 0;
+    struct slice txn;
+    size_t next;
+    while (log->inode != NULL && (next = log_file_next(bytes_slice(&log->inode->cached),
+                                                       log->offset, &zxid, &txn)) != 0) {
+        size_t begin = (size_t)(txn.ptr - log->inode->cached.data) - 12; /* checksum and length */
+        struct log_place place = {
+            .zxid = zxid, .inode = log->inode, .offset = begin, .len = next - begin};
+        check_contiguity(member, &place);
+        note_proposal(member, zxid, txn);
+        heap_grow((void **)&log->places, &log->cap, log->count, sizeof *log->places);
+        log->places[log->count++] = place;
+        log->offset = next;
+    }
+}
+
+static bool next_file(struct member *member)
+{
+    struct member_log *log = &member->log;
+    char folder[CONFIG_TEXT_MAX + 16];
+    char path[CONFIG_TEXT_MAX + 64];
+    struct log_name_search search = {
+        .prefix = "log.",
+        .above = log->inode == NULL ? UINT64_MAX : log->file_zxid,
+        .found = UINT64_MAX,
+    };
+    log_folder(member, folder);
+    if (disk_find(&member->disk, folder) == NULL) {
+        return false;
+    }
+    disk_list(&member->disk, folder, consider_name, &search);
+    if (search.found == UINT64_MAX) {
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/log.%" PRIx64, folder, search.found);
+    log->inode = disk_find(&member->disk, path);
+    log->file_zxid = search.found;
+    log->offset = 0;
+    return log->inode != NULL;
+}
+
+/* Has the log been cut behind our back? */
+static bool is_as_read(const struct member_log *log)
+{
+    int64_t zxid = 0;
+    struct slice txn;
+    if (log->is_stale) {
+        return false;
+    }
+    if (log->count == 0) {
+        return log->inode == NULL;
+    }
+    const struct log_place *last = &log->places[log->count - 1];
+    return log_file_next(bytes_slice(&last->inode->cached), last->offset, &zxid, &txn) != 0 &&
+           zxid == last->zxid;
+}
+
+static int64_t log_end(const struct member_log *log)
+{
+    return log->count == 0 ? 0 : log->places[log->count - 1].zxid;
+}
+
+/* Of G: how many places up to zxid. */
+static size_t ghost_count_to(const struct ensemble *ensemble, int64_t zxid)
+{
+    const struct history *history = &ensemble->base.history;
+    size_t low = 0;
+    size_t high = history->log_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (history->log[middle].zxid <= zxid) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool is_committed(const struct ensemble *ensemble, int64_t zxid)
+{
+    size_t count = ghost_count_to(ensemble, zxid);
+    return count > 0 && ensemble->base.history.log[count - 1].zxid == zxid;
+}
+
+static bool has_durable_snapshot(struct member *member, int64_t zxid);
+
+/* What a running server has cut from its log was never committed (Z-INV9). */
+static void check_cut(struct member *member, const struct log_place *old, size_t count)
+{
+    struct ensemble *ensemble = member->ensemble;
+    int64_t end = log_end(&member->log);
+    for (size_t i = count; i > 0 && old[i - 1].zxid > end; i--) {
+        int64_t zxid = old[i - 1].zxid;
+        if (is_committed(ensemble, zxid) && !has_durable_snapshot(member, zxid)) {
+            ensemble_fail(ensemble, "Z-INV9: member %d has cut 0x%" PRIx64 ", which is committed",
+                          member->id, zxid);
+        } else if (zxid <= ghost_zxid(ensemble)) {
+            ensemble_mark(ensemble, ENSEMBLE_MARK_TAIL_CUT);
+        }
+    }
+}
+
+/* Reads what the log has got, up to `wanted` at least if it is there. */
+static void follow(struct member *member, int64_t wanted)
+{
+    struct member_log *log = &member->log;
+    if (!is_as_read(log)) {
+        struct log_place *old = log->places;
+        size_t old_count = log->count;
+        *log = (struct member_log){0};
+        while (next_file(member)) {
+            read_entries(member);
+        }
+        check_cut(member, old, old_count);
+        heap_free(old);
+        return;
+    }
+    read_entries(member);
+    while (log_end(log) < wanted && next_file(member)) {
+        read_entries(member);
+    }
+}
+
+void ghost_disk_changed(struct member *member)
+{
+    struct member_log *log = &member->log;
+    heap_free(log->places);
+    *log = (struct member_log){.is_stale = true};
+    member->applied = 0;
+}
+
+static const struct log_place *find_place(const struct member_log *log, int64_t zxid)
+{
+    size_t low = 0;
+    size_t high = log->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (log->places[middle].zxid < zxid) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < log->count && log->places[low].zxid == zxid ? &log->places[low] : NULL;
+}
+
+/* ---- what is durable ------------------------------------------------------------------------- */
+
+static bool has_durable_name(const struct disk_inode *directory, const struct disk_inode *inode)
+{
+    for (size_t i = 0; i < directory->durable_names.count; i++) {
+        if (directory->durable_names.list[i].inode == inode) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_durable_place(struct member *member, const struct log_place *place)
+{
+    const struct disk_inode *inode = place->inode;
+    char folder[CONFIG_TEXT_MAX + 16];
+    log_folder(member, folder);
+    const struct disk_inode *directory = disk_find(&member->disk, folder);
+    return directory != NULL && has_durable_name(directory, inode) &&
+           inode->durable.len >= place->offset + place->len &&
+           memcmp(inode->durable.data + place->offset, inode->cached.data + place->offset,
+                  place->len) == 0;
+}
+
+struct snapshot_search {
+    struct member *member;
+    struct disk_inode *directory;
+    uint64_t at_least;
+    bool is_found;
+};
+
+static void consider_snapshot(void *ctx, const char *name)
+{
+    struct snapshot_search *search = ctx;
+    char path[CONFIG_TEXT_MAX + 64];
+    char *end;
+    if (strncmp(name, "snapshot.", 9) != 0) {
+        return;
+    }
+    uint64_t zxid = strtoull(name + 9, &end, 16);
+    if (end == name + 9 || zxid < search->at_least || strstr(name, "tmp") != NULL) {
+        return;
+    }
+    snprintf(path, sizeof path, "%s/version-2/%s", search->member->config.data_dir, name);
+    const struct disk_inode *inode = disk_find(&search->member->disk, path);
+    if (inode != NULL && inode->change_count == 0 && inode->durable.len == inode->cached.len &&
+        has_durable_name(search->directory, inode)) {
+        search->is_found = true;
+    }
+}
+
+static bool has_durable_snapshot(struct member *member, int64_t zxid)
+{
+    char path[CONFIG_TEXT_MAX + 16];
+    snprintf(path, sizeof path, "%s/version-2", member->config.data_dir);
+    struct snapshot_search search = {
+        .member = member, .directory = disk_find(&member->disk, path), .at_least = (uint64_t)zxid};
+    if (search.directory != NULL) {
+        disk_list(&member->disk, path, consider_snapshot, &search);
+    }
+    return search.is_found;
+}
+
+static bool has_durable(struct member *member, int64_t zxid)
+{
+    follow(member, zxid);
+    const struct log_place *place = find_place(&member->log, zxid);
+    return place != NULL ? is_durable_place(member, place) : has_durable_snapshot(member, zxid);
+}
+
+/* Z-INV7, Z-INV9: now that it is committed. */
+static void check_quorum(struct ensemble *ensemble, int64_t zxid, const struct member *by)
+{
+    int voters = 0;
+    int have = 0;
+    for (int i = 0; i < ensemble->options.member_count; i++) {
+        struct member *member = &ensemble->members[i];
+        if (!member->is_observer) {
+            voters += 1;
+            have += has_durable(member, zxid);
+        }
+    }
+    if (have * 2 <= voters) {
+        ensemble_fail(ensemble,
+                      "Z-INV9: member %d shows 0x%" PRIx64 ", durable on %d of %d disks only",
+                      by->id, zxid, have, voters);
+    }
+}
+
+bool ghost_can_spare(struct member *member)
+{
+    struct ensemble *ensemble = member->ensemble;
+    const struct history *history = &ensemble->base.history;
+    size_t last = history->log_count;
+    while (last > 0 && slice_is_null(history->log[last - 1].bytes)) {
+        last -= 1;
+    }
+    if (ensemble->options.member_count < 3) {
+        return false;
+    }
+    for (int i = 0; i < ensemble->options.member_count; i++) {
+        struct member *other = &ensemble->members[i];
+        bool is_asked = other != member && !other->is_observer;
+        if (is_asked &&
+            (other->was_wiped || last == 0 || !has_durable(other, history->log[last - 1].zxid))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- epochs ---------------------------------------------------------------------------------- */
+
+/* A number in a file, as a power cut would leave it; -1: there is none. */
+static int64_t durable_number(struct member *member, const char *name)
+{
+    char path[CONFIG_TEXT_MAX + 16];
+    snprintf(path, sizeof path, "%s/version-2", member->config.data_dir);
+    const struct disk_inode *directory = disk_find(&member->disk, path);
+    for (size_t i = 0; directory != NULL && i < directory->durable_names.count; i++) {
+        const struct disk_name *found = &directory->durable_names.list[i];
+        if (strcmp(found->text, name) == 0) {
+            int64_t number = 0;
+            const struct bytes *bytes = &found->inode->durable;
+            for (size_t k = 0; k < bytes->len && bytes->data[k] >= '0' && bytes->data[k] <= '9';
+                 k++) {
+                number = number * 10 + (bytes->data[k] - '0');
+            }
+            return number;
+        }
+    }
+    return -1;
+}
+
+static void check_epoch(struct member *member, const char *name, int64_t *known)
+{
+    int64_t now = durable_number(member, name);
+    if (now < *known) {
+        ensemble_fail(member->ensemble,
+                      "Z-INV11: %s of member %d went from %" PRId64 " to %" PRId64, name,
+                      member->id, *known, now);
+    }
+    *known = now;
+}
+
+void ghost_epochs(struct member *member)
+{
+    check_epoch(member, "acceptedEpoch", &member->accepted_epoch);
+    check_epoch(member, "currentEpoch", &member->current_epoch);
+    if (member->current_epoch > member->accepted_epoch && member->accepted_epoch >= 0) {
+        ensemble_fail(member->ensemble,
+                      "Z-INV11: member %d has current epoch %" PRId64 ", accepted %" PRId64,
+                      member->id, member->current_epoch, member->accepted_epoch);
+    }
+}
+
+/* ---- G --------------------------------------------------------------------------------------- */
+
+static void push(struct ensemble *ensemble, int64_t zxid, struct slice txn)
+{
+    struct ghost *ghost = &ensemble->ghost;
+    history_commit(&ensemble->base.history, zxid, txn);
+    heap_grow((void **)&ghost->entries, &ghost->cap, ghost->count, sizeof *ghost->entries);
+    ghost->entries[ghost->count++] = (struct ghost_entry){0};
+}
+
+/* Appends what the log has between the end of G and zxid. */
+static void extend_from(struct ensemble *ensemble, struct member *source, int64_t zxid)
+{
+    const struct member_log *log = &source->log;
+    follow(source, zxid);
+    int64_t end = ghost_zxid(ensemble);
+    for (size_t i = 0; i < log->count; i++) {
+        const struct log_place *place = &log->places[i];
+        if (place->zxid > end && place->zxid <= zxid) {
+            push(ensemble, place->zxid, place_txn(place));
+        }
+    }
+}
+
+/* The member shows zxid, which is beyond the end of G. */
+static void extend(struct member *member, int64_t zxid)
+{
+    struct ensemble *ensemble = member->ensemble;
+    int64_t before = ghost_zxid(ensemble);
+    follow(member, zxid);
+    if (find_place(&member->log, zxid) != NULL) {
+        extend_from(ensemble, member, zxid);
+    } else { /* an observer need not log */
+        for (int i = 0; i < ensemble->options.member_count; i++) {
+            struct member *other = &ensemble->members[i];
+            follow(other, zxid);
+            if (find_place(&other->log, zxid) != NULL) {
+                extend_from(ensemble, other, zxid);
+                break;
+            }
+        }
+    }
+    if (ghost_zxid(ensemble) != zxid) {
+        ensemble_fail(ensemble, "Z-INV1: member %d shows 0x%" PRIx64 ", which is in no log",
+                      member->id, zxid);
+        return;
+    }
+    sim_trace("committed: 0x%" PRIx64 "..0x%" PRIx64 ", shown by member %d", before + 1, zxid,
+              member->id);
+    check_quorum(ensemble, zxid, member);
+}
+
+static void check_digest(struct member *member, size_t place, uint64_t digest)
+{
+    struct ghost_entry *entry = &member->ensemble->ghost.entries[place];
+    if (digest == 0) {
+        return;
+    }
+    if (entry->has_digest && entry->digest != digest) {
+        ensemble_fail(
+            member->ensemble,
+            "Z-INV2/12: member %d has digest %" PRIx64 " at 0x%" PRIx64 ", another has %" PRIx64,
+            member->id, digest, member->ensemble->base.history.log[place].zxid, entry->digest);
+    }
+    entry->has_digest = true;
+    entry->digest = digest;
+}
+
+/* What a serving member has applied is a beginning of G. */
+static void look_applied(struct member *member, const struct member_view *view)
+{
+    struct ensemble *ensemble = member->ensemble;
+    if (view->zxid > ghost_zxid(ensemble)) {
+        extend(member, view->zxid);
+    }
+    if (world_is_over(&ensemble->base)) {
+        return;
+    }
+    size_t count = ghost_count_to(ensemble, view->zxid);
+    if (view->zxid != 0 && !is_committed(ensemble, view->zxid)) {
+        ensemble_fail(ensemble, "Z-INV2: member %d has applied 0x%" PRIx64 ", which is not in G",
+                      member->id, view->zxid);
+        return;
+    }
+    if (count < member->applied && member->view.is_serving) {
+        ensemble_fail(ensemble, "Z-INV2: member %d went back to 0x%" PRIx64, member->id,
+                      view->zxid);
+        return;
+    }
+    member->applied = count;
+    if (count > 0) {
+        check_digest(member, count - 1, view->digest);
+    }
+}
+
+/* ---- leaders --------------------------------------------------------------------------------- */
+
+static int64_t last_logged(const struct ensemble *ensemble)
+{
+    const struct history *history = &ensemble->base.history;
+    for (size_t i = history->log_count; i > 0; i--) {
+        if (!slice_is_null(history->log[i - 1].bytes)) {
+            return history->log[i - 1].zxid;
+        }
+    }
+    return 0;
+}
+
+static void note_epoch(struct member *member, int64_t epoch)
+{
+    struct ensemble *ensemble = member->ensemble;
+    struct ghost *ghost = &ensemble->ghost;
+    uint64_t known = 0;
+    if (u64_map_get(&ghost->leaders, (uint64_t)epoch, &known)) {
+        if (known != (uint64_t)member->id) {
+            ensemble_fail(ensemble, "Z-INV6: epoch %" PRId64 " has two leaders: members %d and %d",
+                          epoch, (int)known, member->id);
+        }
+        return;
+    }
+    uint64_t count = ghost->leaders.count;
+    ensemble_mark(ensemble, count == 0 ? ENSEMBLE_MARK_ELECTED : ENSEMBLE_MARK_ELECTED_AGAIN);
+    size_t position = 0;
+    uint64_t other = 0;
+    uint64_t id = 0;
+    bool led_before = false;
+    while (u64_map_next(&ghost->leaders, &position, &other, &id)) {
+        led_before = led_before || id == (uint64_t)member->id;
+    }
+    if (led_before) {
+        ensemble_mark(ensemble, ENSEMBLE_MARK_OLD_LEADER_AGAIN);
+    }
+    u64_map_put(&ghost->leaders, (uint64_t)epoch, (uint64_t)member->id);
+    ghost->newest_epoch = MAX(ghost->newest_epoch, epoch);
+    ensemble->campaign->leaders += 1;
+}
+
+/* It begins to serve as a leader: all of G is its own, and what it has beyond becomes G. */
+static void look_leader(struct member *member, const struct member_view *view)
+{
+    struct ensemble *ensemble = member->ensemble;
+    int64_t first = view->epoch << COUNTER_BITS;
+    int64_t needed = last_logged(ensemble);
+    sim_trace("member %d serves as the leader of epoch %" PRId64 " at 0x%" PRIx64, member->id,
+              view->epoch, view->zxid);
+    note_epoch(member, view->epoch);
+    follow(member, needed);
+    if (log_end(&member->log) < needed && !has_durable_snapshot(member, needed)) {
+        ensemble_fail(ensemble,
+                      "Z-INV8: member %d leads epoch %" PRId64 " and its log ends with 0x%" PRIx64
+                      ", committed is 0x%" PRIx64,
+                      member->id, view->epoch, log_end(&member->log), needed);
+        return;
+    }
+    int64_t kept = MIN(log_end(&member->log), first);
+    if (kept > ghost_zxid(ensemble) && view->epoch > 0) {
+        ensemble_mark(ensemble, ENSEMBLE_MARK_TAIL_KEPT);
+        extend(member, kept);
+    }
+    if (first > ghost_zxid(ensemble)) {
+        push(ensemble, first, SLICE_NULL);
+    }
+}
+
+static void look_marks(struct member *member, const struct member_view *view)
+{
+    struct ensemble *ensemble = member->ensemble;
+    const struct member_view *before = &member->view;
+    uint64_t *marks = ensemble->campaign->marks;
+    marks[ENSEMBLE_MARK_SYNC_DIFF] += view->syncs_by_diff > before->syncs_by_diff;
+    marks[ENSEMBLE_MARK_SYNC_TRUNC] += view->syncs_by_trunc > before->syncs_by_trunc;
+    marks[ENSEMBLE_MARK_SYNC_SNAP] += view->syncs_by_snap > before->syncs_by_snap;
+    if (before->is_leader && before->is_serving && view->is_looking) {
+        ensemble_mark(ensemble, ENSEMBLE_MARK_LOST_QUORUM);
+    }
+    if (view->is_serving && !before->is_serving) {
+        if (member->is_observer) {
+            ensemble_mark(ensemble, ENSEMBLE_MARK_OBSERVER_SERVED);
+        }
+        if (member->was_wiped) {
+            ensemble_mark(ensemble, ENSEMBLE_MARK_WIPED_CAME_BACK);
+            member->was_wiped = false;
+        }
+    }
+    for (int i = 0; i < ensemble->options.member_count && view->is_leader; i++) {
+        const struct member *other = &ensemble->members[i];
+        if (other != member && other->view.is_leader) {
+            ensemble_mark(ensemble, ENSEMBLE_MARK_TWO_LEADERS);
+        }
+    }
+}
+
+void ghost_look(struct member *member)
+{
+    struct member_view view;
+    const struct member_view before = member->view;
+    member_look(member, &view);
+    bool is_new = view.is_serving != before.is_serving || view.is_leader != before.is_leader ||
+                  view.is_looking != before.is_looking || view.epoch != before.epoch;
+    if (is_new && view.is_up) {
+        ghost_epochs(member);
+        look_marks(member, &view);
+        schedule_note(&member->ensemble->base.schedule, (uint64_t)member->id,
+                      (uint64_t)view.is_serving << 2 | (uint64_t)view.is_leader << 1 |
+                          (uint64_t)view.is_looking);
+        sim_trace("member %d: %s%s, epoch %" PRId64 ", zxid 0x%" PRIx64, member->id,
+                  view.is_looking  ? "looking"
+                  : view.is_leader ? "leading"
+                                   : "following",
+                  view.is_serving ? ", serves" : "", view.epoch, view.zxid);
+    }
+    if (view.is_serving && view.is_leader && (!before.is_serving || !before.is_leader)) {
+        look_leader(member, &view);
+    }
+    if (view.is_serving && (view.zxid != before.zxid || !before.is_serving)) {
+        look_applied(member, &view);
+    }
+    member->view = view;
+}
