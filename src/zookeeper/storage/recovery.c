@@ -23,7 +23,6 @@
 
 #define SNAPSHOTS_TRIED_MAX 100
 #define REWRITE_BYTES ((size_t)256 << 10)
-#define EPOCH_OF(zxid) ((uint64_t)(zxid) >> 32)
 
 struct recovery {
     const struct data_dir *dir;
@@ -46,6 +45,11 @@ struct recovery {
 /* ---- snapshot
  * -------------------------------------------------------------------------------------------- */
 
+static bool is_beyond(const struct recovery *recovery, int64_t zxid)
+{
+    return recovery->options->is_limited && zxid > recovery->options->up_to_zxid;
+}
+
 static int load_snapshot(struct recovery *recovery)
 {
     struct tree_config config = recovery->tree->config;
@@ -55,6 +59,9 @@ static int load_snapshot(struct recovery *recovery)
         const struct data_file *file = &recovery->snapshots.files[i - 1];
         struct snapshot_info info;
         struct errmsg why;
+        if (is_beyond(recovery, file->zxid)) {
+            continue;
+        }
         tried++;
         int error = ERR_TRUNCATED;
         if (snapshot_file_looks_whole(recovery->dir->runtime, recovery->dir->snap_dir, file)) {
@@ -179,26 +186,20 @@ static int bad_entry(struct recovery *recovery,
                       recovery->dir->log_dir, reader->name, reader->offset, error_text(why));
 }
 
-/* A zxid may follow when it is the next one, or the first of a later epoch. */
-static bool zxid_may_follow(int64_t last, int64_t zxid)
-{
-    return zxid == last + 1 || EPOCH_OF(zxid) > EPOCH_OF(last);
-}
-
 static int replay_entry(struct recovery *recovery,
                         struct txn_log_reader *reader,
                         struct slice payload,
                         uint64_t at)
 {
     int64_t zxid = txn_log_payload_zxid(payload);
-    if (zxid <= recovery->applied) {
+    if (zxid <= recovery->applied || is_beyond(recovery, zxid)) {
         return 0;
     }
     /* Every zxid of an epoch is in the log, failed requests' too: a gap is a file that is gone. */
     bool is_first = recovery->result->replayed == 0;
     bool trusted = is_first && recovery->options->trust_empty_snapshot &&
                    recovery->result->snapshot_zxid < 0;
-    if (!trusted && !zxid_may_follow(recovery->applied, zxid)) {
+    if (!trusted && !txn_log_zxid_may_follow(recovery->applied, zxid)) {
         return errmsg_set(recovery->message, ERR_CORRUPT,
                           "transactions are missing: the data reaches zxid 0x%" PRIx64
                           ", but %s/%s goes on with 0x%" PRIx64
@@ -307,6 +308,9 @@ static int replay_logs(struct recovery *recovery)
         }
     }
     for (size_t i = first; i < recovery->logs.count; i++) {
+        if (is_beyond(recovery, recovery->logs.files[i].zxid)) {
+            break;
+        }
         int error = replay_file(recovery, &recovery->logs.files[i], i + 1 == recovery->logs.count);
         if (error != 0) {
             return error;

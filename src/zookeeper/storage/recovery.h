@@ -21,6 +21,9 @@
 struct recovery_options {
     bool trust_empty_snapshot; /* snapshot.trust.empty */
     bool may_cut;              /* false: only look (tools) */
+    /* nothing above up_to_zxid is loaded, as if the history ended there (history.h) */
+    bool is_limited;
+    int64_t up_to_zxid;
 };
 
 struct recovery_result {

@@ -15,6 +15,7 @@
 #define TXN_HEADER_BYTES 32 /* clientId 8, cxid 4, zxid 8, time 8, type 4 */
 #define TXN_HEADER_ZXID_OFFSET 12
 #define ENTRY_HEAD_BYTES 12 /* checksum 8, length 4 */
+#define EPOCH_OF(zxid) ((uint64_t)(zxid) >> 32)
 
 uint32_t txn_log_checksum(struct slice payload)
 {
@@ -26,6 +27,11 @@ int64_t txn_log_payload_zxid(struct slice payload)
     return payload.len < TXN_HEADER_BYTES
                ? 0
                : (int64_t)load_be64(payload.ptr + TXN_HEADER_ZXID_OFFSET);
+}
+
+bool txn_log_zxid_may_follow(int64_t last, int64_t zxid)
+{
+    return zxid == last + 1 || EPOCH_OF(zxid) > EPOCH_OF(last);
 }
 
 /* Makes [offset, offset + len) available; the caller knows that it lies inside the file. */
