@@ -227,24 +227,33 @@ static void check_cut(struct member *member, const struct log_place *old, size_t
     }
 }
 
+static void read_anew(struct member *member)
+{
+    struct member_log *log = &member->log;
+    struct log_place *old = log->places;
+    size_t old_count = log->count;
+    *log = (struct member_log){0};
+    while (next_file(member)) {
+        read_entries(member);
+    }
+    check_cut(member, old, old_count);
+    heap_free(old);
+}
+
 /* Reads what the log has got, up to `wanted` at least if it is there. */
 static void follow(struct member *member, int64_t wanted)
 {
     struct member_log *log = &member->log;
     if (!is_as_read(log)) {
-        struct log_place *old = log->places;
-        size_t old_count = log->count;
-        *log = (struct member_log){0};
-        while (next_file(member)) {
-            read_entries(member);
-        }
-        check_cut(member, old, old_count);
-        heap_free(old);
+        read_anew(member);
         return;
     }
     read_entries(member);
     while (log_end(log) < wanted && next_file(member)) {
         read_entries(member);
+    }
+    if (log_end(log) < wanted) {
+        read_anew(member); /* an empty file may have been made anew */
     }
 }
 
