@@ -39,6 +39,7 @@ static void parse(struct slice text, const struct config_property *property)
                                 on_warning, &warnings, &message);
     if (error == 0) {
         check(&config);
+        zk_config_release(&config);
     } else {
         ASSERT(message.text[0] != '\0');
     }

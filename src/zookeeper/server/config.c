@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "zookeeper/server/config_ensemble.h"
 #include "zookeeper/server/config_keys.h"
 #include "zookeeper/server/password_digest.h"
 #include "zookeeper/storage/data_dir.h"
@@ -32,6 +33,7 @@ struct config_reader {
     void *ctx;
     struct errmsg *message;
     bool has_extra_size;
+    struct config_members members;
 };
 
 void zk_config_init(struct zk_config *config)
@@ -72,6 +74,17 @@ void zk_config_init(struct zk_config *config)
         .admin_rate_limiter_interval_ms = 300000,
         .prometheus_host = "0.0.0.0",
         .prometheus_port = 7000,
+        .server_id = -1,
+        .standalone_enabled = true,
+        .leader_serves = true,
+        .sync_enabled = true,
+        .commit_log_count = 500,
+        .snapshot_size_factor = 0.33,
+        .observer_election_delay_ms = 200,
+        .min_notification_interval_ms = 200,
+        .max_notification_interval_ms = 60000,
+        .connect_timeout_ms = 5000,
+        .election_port_bind_retry = 3,
         .log_level = "info",
         .log_rotate_keep = 10,
         .in_place_sync = true,
@@ -338,21 +351,23 @@ static int config_special(struct config_reader *reader,
                    ? 0
                    : refuse(reader, key, "Unrecognised peertype: it is participant or observer");
     }
-    if (strcmp(name, "server") == 0) {
-        config->server_count++;
-        return 0;
-    }
     if (strcmp(name, "version") == 0) {
         return refuse(reader, key,
                       "a dynamic configuration's version may not stand in the static file");
     }
     if (strcmp(name, "dynamicConfigFile") == 0) {
-        return refuse(
-            reader, key,
-            "ensembles are not in this version yet; remove the key to run a server alone");
+        return read_text(reader, key, value, config->dynamic_config_file,
+                         sizeof config->dynamic_config_file);
     }
-    if (strcmp(name, "group") == 0 || strcmp(name, "weight") == 0) {
-        return 0; /* mean something with several server lines only, and those are refused */
+    if (strcmp(name, "snapshotSizeFactor") == 0) {
+        return config_read_factor(value, &config->snapshot_size_factor)
+                   ? 0
+                   : refuse(reader, key, "the value must be a number like 0.33");
+    }
+    if (strcmp(name, "server") == 0 || strcmp(name, "group") == 0 || strcmp(name, "weight") == 0) {
+        return config_members_add(&reader->members, key, value)
+                   ? 0
+                   : refuse(reader, key, "the lines of all servers are too long");
     }
     UNREACHABLE();
 }
@@ -625,7 +640,7 @@ static int fault(struct config_reader *reader, const char *why)
     return errmsg_set(reader->message, ERR_CONFIG, "Error processing %s: %s", reader->name, why);
 }
 
-static int check_whole(struct config_reader *reader)
+static int check_whole(struct config_reader *reader, struct runtime *runtime)
 {
     struct zk_config *config = reader->config;
     if (config->data_dir[0] == '\0') {
@@ -634,12 +649,16 @@ static int check_whole(struct config_reader *reader)
     if (config->data_log_dir[0] == '\0') {
         memcpy(config->data_log_dir, config->data_dir, sizeof config->data_log_dir);
     }
-    if (config->server_count > 1) {
-        return fault(reader, "several server.N lines describe an ensemble, which is not in this "
-                             "version yet. Remove them to run this server "
-                             "alone.");
+    const struct config_surroundings around = {.runtime = runtime,
+                                               .name = reader->name,
+                                               .warning = reader->warning,
+                                               .ctx = reader->ctx,
+                                               .message = reader->message};
+    int error = config_members_resolve(config, &reader->members, &around);
+    if (error != 0) {
+        return error;
     }
-    if (config->is_observer) {
+    if (config->is_observer && !config->is_ensemble) {
         return fault(reader, "Observers w/o participants is an invalid configuration "
                              "(peerType=observer without server.N lines)");
     }
@@ -677,6 +696,30 @@ static int check_whole(struct config_reader *reader)
     return 0;
 }
 
+static int parse(struct config_reader *reader,
+                 struct slice text,
+                 const struct config_property *properties,
+                 size_t property_count,
+                 struct runtime *runtime)
+{
+    zk_config_init(reader->config);
+    config_members_init(&reader->members);
+    int error = read_text_file(reader, text);
+    reader->line = 0;
+    for (size_t i = 0; i < property_count && error == 0; i++) {
+        error = set_key(reader, slice_of_cstr(properties[i].name),
+                        slice_of_cstr(properties[i].value));
+    }
+    if (error == 0) {
+        error = check_whole(reader, runtime);
+    }
+    if (error != 0) {
+        zk_config_release(reader->config);
+    }
+    config_members_release(&reader->members);
+    return error;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): a struct of its parameters would serve two callers */
 int zk_config_parse(struct zk_config *config,
                     struct slice text,
@@ -689,17 +732,10 @@ int zk_config_parse(struct zk_config *config,
 {
     struct config_reader reader = {
         .config = config, .name = name, .warning = warning, .ctx = ctx, .message = message};
-    zk_config_init(config);
-    int error = read_text_file(&reader, text);
-    reader.line = 0;
-    for (size_t i = 0; i < property_count && error == 0; i++) {
-        error = set_key(&reader, slice_of_cstr(properties[i].name),
-                        slice_of_cstr(properties[i].value));
-    }
-    return error == 0 ? check_whole(&reader) : error;
+    return parse(&reader, text, properties, property_count, NULL);
 }
 
-static int read_file(struct runtime *runtime,
+int config_read_file(struct runtime *runtime,
                      const char *path,
                      struct buffer *text,
                      struct errmsg *message)
@@ -740,11 +776,12 @@ int zk_config_load(struct zk_config *config,
                    struct errmsg *message)
 {
     struct buffer text;
+    struct config_reader reader = {
+        .config = config, .name = path, .warning = warning, .ctx = ctx, .message = message};
     buffer_init(&text, CONFIG_FILE_BYTES_MAX + 1);
-    int error = read_file(runtime, path, &text, message);
+    int error = config_read_file(runtime, path, &text, message);
     if (error == 0) {
-        error = zk_config_parse(config, buffer_slice(&text), path, properties, property_count,
-                                warning, ctx, message);
+        error = parse(&reader, buffer_slice(&text), properties, property_count, runtime);
     }
     if (error == 0) {
         size_t len = MIN(strlen(path), sizeof config->config_file - 1);

@@ -15,6 +15,7 @@
 #include "base/slice.h"
 #include "runtime/errmsg.h"
 #include "runtime/runtime.h"
+#include "zookeeper/core/quorum.h"
 
 #define CONFIG_SCHEMES_MAX 16
 #define CONFIG_TEXT_MAX 1024
@@ -91,9 +92,34 @@ struct zk_config {
 
     bool audit_enabled;
 
-    /* server.N lines; > 1: an ensemble (not in this version: refused with a sentence) */
-    int32_t server_count;
-    bool is_observer; /* peerType=observer */
+    /* Ensembles. `members` are those of the server lines or of the dynamic file (then with its
+     * version); NULL without either, and when one participant stands alone (standaloneEnabled).
+     * zk_config_parse, which reads no files, leaves server_id -1. */
+    bool is_ensemble;
+    struct quorum_config *members;
+    struct quorum_config *next_members; /* zoo.cfg.dynamic.next; NULL: there is none */
+    int64_t server_id;                  /* myid; -1: none */
+    bool is_observer;                   /* by the server lines; else peerType=observer */
+    bool standalone_enabled;
+    bool quorum_listen_on_all_ips;
+    bool multi_address_enabled;
+    bool leader_serves;
+    bool sync_enabled;
+    bool local_sessions_enabled;
+    bool local_sessions_upgrading_enabled;
+    bool force_snapshot_sync;
+    int32_t init_limit; /* ticks */
+    int32_t sync_limit;
+    int32_t connect_to_learner_master_limit; /* 0: init_limit */
+    int32_t commit_log_count;
+    double snapshot_size_factor; /* < 0: never from the log on disk */
+    int32_t observer_reconnect_delay_ms;
+    int32_t observer_election_delay_ms;
+    int32_t min_notification_interval_ms;
+    int32_t max_notification_interval_ms;
+    int32_t connect_timeout_ms;              /* cnxTimeout */
+    int32_t election_port_bind_retry;        /* 0: for ever */
+    char dynamic_config_file[PATH_TEXT_MAX]; /* "": the members stand in zoo.cfg */
 
     /* Samsa's own keys: samsa.log.level, samsa.log.level.<module>, samsa.log.file, samsa.log.json,
      * samsa.log.rotate.bytes, samsa.log.rotate.keep, samsa.log.inPlaceSync. */
@@ -115,11 +141,15 @@ struct config_property {
 /* The defaults, as for an empty zoo.cfg. */
 void zk_config_init(struct zk_config *config);
 
+/* Gives back the members. Copies of the struct share them: one of them is released, the last one.
+ */
+void zk_config_release(struct zk_config *config);
+
 /* Called for each thing that the administrator should read: unknown keys, keys without effect. */
 typedef void zk_config_warning(void *ctx, const char *text);
 
-/* Reads the file through the runtime, then the properties. ERR_CONFIG with a sentence in
- * *message. */
+/* Reads the file through the runtime, then the properties; for an ensemble also the dynamic file
+ * and myid. ERR_CONFIG with a sentence in *message (nothing is to be released then). */
 NODISCARD int zk_config_load(struct zk_config *config,
                              struct runtime *runtime,
                              const char *path,

@@ -17,6 +17,9 @@
 
 #define PORT_MAX 65535
 #define KIB_MAX (INT64_MAX >> 11)
+#define MS_MAX (INT32_MAX / 4)
+#define TICKS_MAX 1000000
+#define COMMIT_LOG_MAX 1000000
 
 #define JVM "it tunes the JVM, and there is none"
 #define THREADS "requests run to completion on one thread"
@@ -25,6 +28,8 @@
 #define JUTE "encoding needs no such buffer"
 #define TLS "TLS is not in this version yet"
 #define SASL "SASL is not in this version yet"
+#define QUORUM_SASL \
+    "servers do not authenticate each other in this version yet: remove it on every server"
 #define NETTY "there is one transport"
 #define THROTTLE "connection throttling is not in this version yet"
 
@@ -85,11 +90,11 @@ const struct config_key config_keys[] = {
     IGNORED("flushDelay", "a batch is synced as soon as the one before it is"),
     IGNORED("maxBatchSize", "a batch is what came while the one before it was synced"),
     IGNORED("maxWriteQueuePollTime", "a batch is synced as soon as the one before it is"),
-    ENSEMBLE("commitLogCount"),
-    ENSEMBLE("snapshotSizeFactor"),
-    ENSEMBLE("forceSnapshotSync"),
-    ENSEMBLE("fastleader.minNotificationInterval"),
-    ENSEMBLE("fastleader.maxNotificationInterval"),
+    I32("commitLogCount", commit_log_count, 0, COMMIT_LOG_MAX),
+    SPECIAL("snapshotSizeFactor"),
+    BOOL("forceSnapshotSync", force_snapshot_sync),
+    I32("fastleader.minNotificationInterval", min_notification_interval_ms, 1, MS_MAX),
+    I32("fastleader.maxNotificationInterval", max_notification_interval_ms, 1, MS_MAX),
 
     /* node types */
     BOOL("extendedTypesEnabled", extended_types_enabled),
@@ -157,9 +162,9 @@ const struct config_key config_keys[] = {
     IGNORED("audit.impl.class", "the audit log is written by the server itself"),
 
     /* ensembles */
-    ENSEMBLE("initLimit"),
-    ENSEMBLE("syncLimit"),
-    ENSEMBLE("connectToLearnerMasterLimit"),
+    I32("initLimit", init_limit, 0, TICKS_MAX),
+    I32("syncLimit", sync_limit, 0, TICKS_MAX),
+    I32("connectToLearnerMasterLimit", connect_to_learner_master_limit, 0, TICKS_MAX),
     SPECIAL("electionAlg"),
     SPECIAL("peerType"),
     SPECIAL("server"),
@@ -167,27 +172,27 @@ const struct config_key config_keys[] = {
     SPECIAL("weight"),
     SPECIAL("version"),
     SPECIAL("dynamicConfigFile"),
-    ENSEMBLE("standaloneEnabled"),
+    BOOL("standaloneEnabled", standalone_enabled),
     BOOL("reconfigEnabled", reconfig_enabled),
     BOOL("readonlymode.enabled", read_only_mode_enabled),
-    ENSEMBLE("syncEnabled"),
-    ENSEMBLE("quorumListenOnAllIPs"),
-    ENSEMBLE("localSessionsEnabled"),
-    ENSEMBLE("localSessionsUpgradingEnabled"),
-    ENSEMBLE("observerMasterPort"),
-    ENSEMBLE("oraclePath"),
-    ENSEMBLE("leaderServes"),
-    ENSEMBLE("cnxTimeout"),
-    ENSEMBLE("electionPortBindRetry"),
+    BOOL("syncEnabled", sync_enabled),
+    BOOL("quorumListenOnAllIPs", quorum_listen_on_all_ips),
+    BOOL("localSessionsEnabled", local_sessions_enabled),
+    BOOL("localSessionsUpgradingEnabled", local_sessions_upgrading_enabled),
+    REFUSED("observerMasterPort", "observers follow the leader itself in this version: remove it"),
+    REFUSED("oraclePath", "the oracle of two-server ensembles is not in this version: remove it"),
+    BOOL("leaderServes", leader_serves),
+    I32("cnxTimeout", connect_timeout_ms, 1, MS_MAX),
+    I32("electionPortBindRetry", election_port_bind_retry, 0, INT32_MAX),
     ENSEMBLE("quorumCnxnTimeoutMs"),
     ENSEMBLE("quorum.cnxn.threads.size"),
-    ENSEMBLE("quorum.auth.enableSasl"),
-    ENSEMBLE("quorum.auth.serverRequireSasl"),
-    ENSEMBLE("quorum.auth.learnerRequireSasl"),
+    REFUSED("quorum.auth.enableSasl", QUORUM_SASL),
+    REFUSED("quorum.auth.serverRequireSasl", QUORUM_SASL),
+    REFUSED("quorum.auth.learnerRequireSasl", QUORUM_SASL),
     ENSEMBLE("quorum.auth.learner.saslLoginContext"),
     ENSEMBLE("quorum.auth.server.saslLoginContext"),
     ENSEMBLE("quorum.auth.kerberos.servicePrincipal"),
-    ENSEMBLE("multiAddress.enabled"),
+    BOOL("multiAddress.enabled", multi_address_enabled),
     ENSEMBLE("multiAddress.reachabilityCheckTimeoutMs"),
     ENSEMBLE("multiAddress.reachabilityCheckEnabled"),
     ENSEMBLE("leader.maxConcurrentSnapSyncs"),
@@ -202,8 +207,8 @@ const struct config_key config_keys[] = {
     ENSEMBLE("leaderConnectDelayDuringRetryMs"),
     ENSEMBLE("learner.asyncSending"),
     ENSEMBLE("learner.closeSocketAsync"),
-    ENSEMBLE("observer.reconnectDelayMs"),
-    ENSEMBLE("observer.election.DelayMs"),
+    I32("observer.reconnectDelayMs", observer_reconnect_delay_ms, 0, MS_MAX),
+    I32("observer.election.DelayMs", observer_election_delay_ms, 0, MS_MAX),
     ENSEMBLE("observerMaster.sizeLimit"),
     ENSEMBLE("follower.skipLearnerRequestToNextProcessor"),
     ENSEMBLE("messageTracker.BufferSize"),
