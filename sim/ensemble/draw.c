@@ -129,10 +129,10 @@ static void add_servers(const struct ensemble_options *options, int id, struct t
     }
 }
 
-bool ensemble_config(const struct ensemble_options *options,
-                     int id,
-                     struct zk_config *config,
-                     struct errmsg *message)
+bool ensemble_world_config(const struct ensemble_options *options,
+                           int id,
+                           struct zk_config *config,
+                           struct errmsg *message)
 {
     char text[SERVER_LINES_MAX];
     struct text_writer writer = {.text = text, .size = sizeof text};
@@ -193,7 +193,7 @@ void ensemble_options_draw(struct ensemble_options *options,
     }
     adapt_base(base, &random);
     draw_config(options, &random);
-    bool is_accepted = ensemble_config(options, 1, &base->config, &message);
+    bool is_accepted = ensemble_world_config(options, 1, &base->config, &message);
     if (!is_accepted) {
         printf("the configuration of seed %" PRIu64 " is refused: %s\n%s", seed, message.text,
                options->config_text);

@@ -16,7 +16,7 @@
 
 static struct tcp_address choose_server(void *ctx, struct client *client)
 {
-    struct ensemble *ensemble = ctx;
+    struct ensemble_world *ensemble = ctx;
     uint64_t count = (uint64_t)ensemble->options.member_count;
     int last = ensemble->last_server[client->index];
     uint64_t at = random_below(&client->random, count);
@@ -31,17 +31,17 @@ static struct tcp_address choose_server(void *ctx, struct client *client)
 
 static void client_opened(void *ctx, struct client *client)
 {
-    struct ensemble *ensemble = ctx;
+    struct ensemble_world *ensemble = ctx;
     int64_t epoch = ensemble->ghost.newest_epoch;
     int64_t *last_epoch = &ensemble->last_epoch[client->index];
     int at = ensemble->last_server[client->index];
     /* server_generation is 0 for a session that is new */
     int before = (int)client->server_generation - 1;
     if (before >= 0 && before != at) {
-        ensemble_mark(ensemble, ENSEMBLE_MARK_SESSION_MOVED);
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_SESSION_MOVED);
     }
     if (before >= 0 && *last_epoch != epoch) {
-        ensemble_mark(ensemble, ENSEMBLE_MARK_SESSION_OUTLIVED);
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_SESSION_OUTLIVED);
     }
     *last_epoch = epoch;
     client->server_generation = (uint64_t)at + 1;
@@ -50,7 +50,7 @@ static void client_opened(void *ctx, struct client *client)
 /* "zk3" is wherever member 3 is now. */
 static bool resolve_name(void *ctx, struct slice host, struct tcp_address *address)
 {
-    struct ensemble *ensemble = ctx;
+    struct ensemble_world *ensemble = ctx;
     int id = host.len == 3 && slice_starts_with(host, SLICE_LIT("zk")) ? host.ptr[2] - '0' : 0;
     if (id < 1 || id > ensemble->options.member_count) {
         return false;
@@ -61,14 +61,14 @@ static bool resolve_name(void *ctx, struct slice host, struct tcp_address *addre
 
 /* ---- birth and end --------------------------------------------------------------------------- */
 
-void ensemble_init(struct ensemble *ensemble,
-                   uint64_t seed,
-                   int member_count,
-                   struct ensemble_campaign *campaign)
+void ensemble_world_init(struct ensemble_world *ensemble,
+                         uint64_t seed,
+                         int member_count,
+                         struct ensemble_campaign *campaign)
 {
     struct options base;
     struct random random;
-    *ensemble = (struct ensemble){.campaign = campaign, .rolling = -1};
+    *ensemble = (struct ensemble_world){.campaign = campaign, .rolling = -1};
     ensemble_options_draw(&ensemble->options, &base, seed, member_count);
     world_init(&ensemble->base, &base, &campaign->base);
     ensemble->base.clock_went_back = true; /* clocks differ: ids of sessions may repeat */
@@ -92,7 +92,7 @@ void ensemble_init(struct ensemble *ensemble,
     }
 }
 
-void ensemble_release(struct ensemble *ensemble)
+void ensemble_world_release(struct ensemble_world *ensemble)
 {
     for (int i = 0; i < ensemble->options.member_count; i++) {
         member_release(&ensemble->members[i]);
@@ -101,7 +101,7 @@ void ensemble_release(struct ensemble *ensemble)
     world_release(&ensemble->base);
 }
 
-struct member *ensemble_leader(struct ensemble *ensemble)
+struct member *ensemble_world_leader(struct ensemble_world *ensemble)
 {
     struct member *leader = NULL;
     for (int i = 0; i < ensemble->options.member_count; i++) {
@@ -117,7 +117,7 @@ struct member *ensemble_leader(struct ensemble *ensemble)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static void look_at_all(struct ensemble *ensemble)
+static void look_at_all(struct ensemble_world *ensemble)
 {
     bool is_any_up = false;
     for (int i = 0; i < ensemble->options.member_count; i++) {
@@ -133,12 +133,12 @@ static void look_at_all(struct ensemble *ensemble)
         }
     }
     if (!is_any_up) {
-        ensemble_mark(ensemble, ENSEMBLE_MARK_ALL_DOWN);
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_ALL_DOWN);
     }
 }
 
-static bool run_until(struct ensemble *ensemble,
-                      bool (*until)(struct ensemble *ensemble),
+static bool run_until(struct ensemble_world *ensemble,
+                      bool (*until)(struct ensemble_world *ensemble),
                       uint64_t deadline_ns)
 {
     while (!world_is_over(&ensemble->base)) {
@@ -153,8 +153,8 @@ static bool run_until(struct ensemble *ensemble,
     return false;
 }
 
-static void demand(struct ensemble *ensemble,
-                   bool (*until)(struct ensemble *ensemble),
+static void demand(struct ensemble_world *ensemble,
+                   bool (*until)(struct ensemble_world *ensemble),
                    const char *what)
 {
     struct world *base = &ensemble->base;
@@ -173,13 +173,13 @@ static void demand(struct ensemble *ensemble,
     }
 }
 
-static bool enough_was_done(struct ensemble *ensemble)
+static bool enough_was_done(struct ensemble_world *ensemble)
 {
     return ensemble->base.history.answered >= ensemble->base.options.request_limit;
 }
 
 /* Z-LIVE1, Z-LIVE2: one leader, and all of G everywhere. */
-static bool all_serve(struct ensemble *ensemble)
+static bool all_serve(struct ensemble_world *ensemble)
 {
     int leaders = 0;
     for (int i = 0; i < ensemble->options.member_count; i++) {
@@ -194,7 +194,7 @@ static bool all_serve(struct ensemble *ensemble)
     return leaders == 1;
 }
 
-static bool all_are_even(struct ensemble *ensemble)
+static bool all_are_even(struct ensemble_world *ensemble)
 {
     if (!all_serve(ensemble)) {
         return false;
@@ -208,7 +208,7 @@ static bool all_are_even(struct ensemble *ensemble)
     return true;
 }
 
-static bool all_progressed(struct ensemble *ensemble)
+static bool all_progressed(struct ensemble_world *ensemble)
 {
     const struct world *base = &ensemble->base;
     ensemble->waiting_for = "a client";
@@ -221,7 +221,7 @@ static bool all_progressed(struct ensemble *ensemble)
     return true;
 }
 
-static bool all_idle(struct ensemble *ensemble)
+static bool all_idle(struct ensemble_world *ensemble)
 {
     const struct world *base = &ensemble->base;
     ensemble->waiting_for = "a client";
@@ -235,7 +235,7 @@ static bool all_idle(struct ensemble *ensemble)
     return true;
 }
 
-static bool sessions_settled(struct ensemble *ensemble)
+static bool sessions_settled(struct ensemble_world *ensemble)
 {
     size_t live = 0;
     for (int i = 0; i < ensemble->base.options.client_count; i++) {
@@ -253,7 +253,7 @@ static bool sessions_settled(struct ensemble *ensemble)
     return true;
 }
 
-static bool all_are_down(struct ensemble *ensemble)
+static bool all_are_down(struct ensemble_world *ensemble)
 {
     for (int i = 0; i < ensemble->options.member_count; i++) {
         ensemble->waiting_for = "a member";
@@ -294,7 +294,7 @@ static void last_looks(struct world *base)
     }
 }
 
-static void wind_down(struct ensemble *ensemble)
+static void wind_down(struct ensemble_world *ensemble)
 {
     for (int i = 0; i < ensemble->base.options.client_count; i++) {
         client_wind_down(&ensemble->base.clients[i]);
@@ -308,7 +308,7 @@ static void wind_down(struct ensemble *ensemble)
 }
 
 /* Z-INV12: all trees are the same, node by node; the last one is compared with the model's, too. */
-static void compare_trees(struct ensemble *ensemble)
+static void compare_trees(struct ensemble_world *ensemble)
 {
     struct history *history = &ensemble->base.history;
     struct recovery_record first = {0};
@@ -322,10 +322,10 @@ static void compare_trees(struct ensemble *ensemble)
         if (i == 0) {
             first = record;
         } else if (record.fingerprint != first.fingerprint || record.nodes != first.nodes) {
-            ensemble_fail(ensemble,
-                          "Z-INV12: at 0x%" PRIx64 " member %d has %" PRIu64
-                          " nodes in another state than member 1 with %" PRIu64,
-                          record.zxid, i + 1, record.nodes, first.nodes);
+            ensemble_world_fail(ensemble,
+                                "Z-INV12: at 0x%" PRIx64 " member %d has %" PRIu64
+                                " nodes in another state than member 1 with %" PRIu64,
+                                record.zxid, i + 1, record.nodes, first.nodes);
         }
     }
     heap_grow((void **)&history->recoveries, &history->recovery_cap, history->recovery_count,
@@ -333,7 +333,7 @@ static void compare_trees(struct ensemble *ensemble)
     history->recoveries[history->recovery_count++] = first;
 }
 
-static void stop_all(struct ensemble *ensemble)
+static void stop_all(struct ensemble_world *ensemble)
 {
     for (int i = 0; i < ensemble->options.member_count; i++) {
         ensemble->members[i].down_ns = 0;
@@ -342,7 +342,7 @@ static void stop_all(struct ensemble *ensemble)
 }
 
 /* All in order down, up, compared once more. */
-static void restart(struct ensemble *ensemble)
+static void restart(struct ensemble_world *ensemble)
 {
     if (!world_is_over(&ensemble->base)) {
         stop_all(ensemble);
@@ -354,7 +354,7 @@ static void restart(struct ensemble *ensemble)
     }
 }
 
-static void take_marks(struct ensemble *ensemble)
+static void take_marks(struct ensemble_world *ensemble)
 {
     static const struct {
         enum mark base;
@@ -373,7 +373,7 @@ static void take_marks(struct ensemble *ensemble)
     }
 }
 
-static void count_run(struct ensemble *ensemble)
+static void count_run(struct ensemble_world *ensemble)
 {
     struct ensemble_campaign *campaign = ensemble->campaign;
     const struct history *history = &ensemble->base.history;
@@ -393,7 +393,7 @@ static void on_first_start(void *ctx, uint64_t argument)
     member_start(ctx);
 }
 
-static void start_all(struct ensemble *ensemble)
+static void start_all(struct ensemble_world *ensemble)
 {
     struct schedule *schedule = &ensemble->base.schedule;
     for (int i = 0; i < ensemble->options.member_count; i++) {
@@ -406,7 +406,7 @@ static void start_all(struct ensemble *ensemble)
     }
 }
 
-enum verdict ensemble_run(struct ensemble *ensemble)
+enum verdict ensemble_world_run(struct ensemble_world *ensemble)
 {
     struct world *base = &ensemble->base;
     marks_begin_run(base->marks);

@@ -35,7 +35,7 @@
 #define QUORUM_PORT 2888
 #define ELECTION_PORT 3888
 
-struct ensemble;
+struct ensemble_world;
 struct node;
 
 /* ---- what goes wrong ------------------------------------------------------------------------- */
@@ -206,7 +206,7 @@ struct member_view {
 };
 
 struct member {
-    struct ensemble *ensemble;
+    struct ensemble_world *ensemble;
     int id; /* 1.. */
     bool is_observer;
     enum member_state state;
@@ -238,7 +238,7 @@ struct member {
     int64_t current_epoch;
 };
 
-void member_init(struct member *member, struct ensemble *ensemble, int id);
+void member_init(struct member *member, struct ensemble_world *ensemble, int id);
 void member_release(struct member *member);
 
 /* Starts, and comes back by itself from whatever ends it. */
@@ -290,7 +290,7 @@ void ghost_disk_changed(struct member *member);
 void ghost_epochs(struct member *member);
 
 /* The end of G: 0 when there is none. */
-int64_t ghost_zxid(const struct ensemble *ensemble);
+int64_t ghost_zxid(const struct ensemble_world *ensemble);
 
 /* Is all of G on the durable disks of the other voters? Then this disk may be lost. */
 bool ghost_can_spare(struct member *member);
@@ -309,7 +309,7 @@ struct ensemble_options {
     uint64_t sync_ns;
 };
 
-struct ensemble {
+struct ensemble_world {
     struct ensemble_options options;
     struct world base;
     struct member members[MEMBERS_MAX];
@@ -332,32 +332,32 @@ void ensemble_options_draw(struct ensemble_options *options,
                            int member_count);
 
 /* The configuration of one member; false with a message when it is refused. */
-bool ensemble_config(const struct ensemble_options *options,
-                     int id,
-                     struct zk_config *config,
-                     struct errmsg *message);
+bool ensemble_world_config(const struct ensemble_options *options,
+                           int id,
+                           struct zk_config *config,
+                           struct errmsg *message);
 
 /* member_count 0: the seed draws it. */
-void ensemble_init(struct ensemble *ensemble,
-                   uint64_t seed,
-                   int member_count,
-                   struct ensemble_campaign *campaign);
-void ensemble_release(struct ensemble *ensemble);
-enum verdict ensemble_run(struct ensemble *ensemble);
+void ensemble_world_init(struct ensemble_world *ensemble,
+                         uint64_t seed,
+                         int member_count,
+                         struct ensemble_campaign *campaign);
+void ensemble_world_release(struct ensemble_world *ensemble);
+enum verdict ensemble_world_run(struct ensemble_world *ensemble);
 
 /* The member that serves as the leader of the newest epoch; NULL when there is none. */
-struct member *ensemble_leader(struct ensemble *ensemble);
+struct member *ensemble_world_leader(struct ensemble_world *ensemble);
 
-static inline void ensemble_mark(struct ensemble *ensemble, enum ensemble_mark mark)
+static inline void ensemble_world_mark(struct ensemble_world *ensemble, enum ensemble_mark mark)
 {
     ensemble->campaign->marks[mark] += 1;
 }
 
 /* The ghost's and the members' verdicts are the world's. */
-#define ensemble_fail(ensemble, ...) world_fail(&(ensemble)->base, VERDICT_WRONG, __VA_ARGS__)
+#define ensemble_world_fail(ensemble, ...) world_fail(&(ensemble)->base, VERDICT_WRONG, __VA_ARGS__)
 
 /* faults.c */
-void faults_start(struct ensemble *ensemble);
-void faults_heal(struct ensemble *ensemble);
+void faults_start(struct ensemble_world *ensemble);
+void faults_heal(struct ensemble_world *ensemble);
 
 #endif

@@ -16,17 +16,17 @@
 
 static void on_strike(void *ctx, uint64_t kind);
 
-struct random *faults_dice(struct ensemble *ensemble)
+struct random *faults_dice(struct ensemble_world *ensemble)
 {
     return &ensemble->nemesis;
 }
 
-uint64_t faults_draw_ns(struct ensemble *ensemble, uint64_t low_ms, uint64_t high_ms)
+uint64_t faults_draw_ns(struct ensemble_world *ensemble, uint64_t low_ms, uint64_t high_ms)
 {
     return random_spread(faults_dice(ensemble), low_ms, high_ms) * NS_PER_MS;
 }
 
-static void post_next(struct ensemble *ensemble, uint64_t kind)
+static void post_next(struct ensemble_world *ensemble, uint64_t kind)
 {
     uint64_t gap_ns = ensemble->options.fault_gap_ns[kind];
     schedule_at(&ensemble->base.schedule,
@@ -35,7 +35,7 @@ static void post_next(struct ensemble *ensemble, uint64_t kind)
                 on_strike, ensemble, kind);
 }
 
-void faults_post_end(struct ensemble *ensemble,
+void faults_post_end(struct ensemble_world *ensemble,
                      uint64_t low_ms,
                      uint64_t high_ms,
                      schedule_function *end,
@@ -47,14 +47,14 @@ void faults_post_end(struct ensemble *ensemble,
                 ctx, argument);
 }
 
-struct member *faults_any_member(struct ensemble *ensemble)
+struct member *faults_any_member(struct ensemble_world *ensemble)
 {
     uint64_t count = (uint64_t)ensemble->options.member_count;
     return &ensemble->members[random_below(faults_dice(ensemble), count)];
 }
 
 /* One for whom it holds; NULL when there is none. */
-static struct member *some_member(struct ensemble *ensemble,
+static struct member *some_member(struct ensemble_world *ensemble,
                                   bool (*holds)(const struct member *member))
 {
     struct member *chosen = NULL;
@@ -114,12 +114,12 @@ static bool cut_one(struct member *member, enum disk_keep keep)
     return true;
 }
 
-static enum disk_keep any_keep(struct ensemble *ensemble)
+static enum disk_keep any_keep(struct ensemble_world *ensemble)
 {
     return (enum disk_keep)random_below(faults_dice(ensemble), KEEP_KINDS);
 }
 
-static bool kill_many(struct ensemble *ensemble, int count)
+static bool kill_many(struct ensemble_world *ensemble, int count)
 {
     bool strikes = false;
     int first = (int)random_below(faults_dice(ensemble), (uint64_t)ensemble->options.member_count);
@@ -130,7 +130,7 @@ static bool kill_many(struct ensemble *ensemble, int count)
     return strikes;
 }
 
-static bool cut_all(struct ensemble *ensemble)
+static bool cut_all(struct ensemble_world *ensemble)
 {
     bool strikes = false;
     enum disk_keep keep = any_keep(ensemble);
@@ -142,7 +142,7 @@ static bool cut_all(struct ensemble *ensemble)
     return strikes;
 }
 
-static bool stop_at_op(struct ensemble *ensemble, bool kills)
+static bool stop_at_op(struct ensemble_world *ensemble, bool kills)
 {
     struct member *member = some_member(ensemble, is_up);
     if (member == NULL) {
@@ -154,7 +154,7 @@ static bool stop_at_op(struct ensemble *ensemble, bool kills)
     return true;
 }
 
-static bool stay_down(struct ensemble *ensemble)
+static bool stay_down(struct ensemble_world *ensemble)
 {
     struct member *member = some_member(ensemble, is_up);
     if (member != NULL) {
@@ -174,7 +174,7 @@ static bool stop_one(struct member *member)
 
 static void on_rolling(void *ctx, uint64_t at)
 {
-    struct ensemble *ensemble = ctx;
+    struct ensemble_world *ensemble = ctx;
     if (ensemble->is_healed || at >= (uint64_t)ensemble->options.member_count) {
         ensemble->rolling = -1;
         return;
@@ -185,7 +185,7 @@ static void on_rolling(void *ctx, uint64_t at)
                 ensemble, at + 1);
 }
 
-static bool roll(struct ensemble *ensemble)
+static bool roll(struct ensemble_world *ensemble)
 {
     if (ensemble->rolling >= 0) {
         return false;
@@ -203,7 +203,7 @@ static void on_resume(void *ctx, uint64_t generation)
     }
 }
 
-static bool pause_one(struct ensemble *ensemble, struct member *member)
+static bool pause_one(struct ensemble_world *ensemble, struct member *member)
 {
     if (member == NULL || member->runtime == NULL || member->runtime->is_dead) {
         return false;
@@ -222,13 +222,13 @@ static void on_disk_heals(void *ctx, uint64_t argument)
     member->disk.faults = member->ensemble->base.options.disk;
 }
 
-static bool hurt_disk(struct ensemble *ensemble, struct member *member)
+static bool hurt_disk(struct ensemble_world *ensemble, struct member *member)
 {
     faults_post_end(ensemble, 20, 3000, on_disk_heals, member, 0);
     return true;
 }
 
-static bool slow_disk(struct ensemble *ensemble, struct member *member)
+static bool slow_disk(struct ensemble_world *ensemble, struct member *member)
 {
     if (member == NULL) {
         return false;
@@ -238,31 +238,31 @@ static bool slow_disk(struct ensemble *ensemble, struct member *member)
     return hurt_disk(ensemble, member);
 }
 
-static bool strike_slow_disk(struct ensemble *ensemble)
+static bool strike_slow_disk(struct ensemble_world *ensemble)
 {
     return slow_disk(ensemble, faults_any_member(ensemble));
 }
 
-static bool strike_slow_disk_leader(struct ensemble *ensemble)
+static bool strike_slow_disk_leader(struct ensemble_world *ensemble)
 {
-    return slow_disk(ensemble, ensemble_leader(ensemble));
+    return slow_disk(ensemble, ensemble_world_leader(ensemble));
 }
 
-static bool strike_sync_error(struct ensemble *ensemble)
+static bool strike_sync_error(struct ensemble_world *ensemble)
 {
     struct member *member = faults_any_member(ensemble);
     member->disk.faults.sync_error_once_in = (uint32_t)random_spread(faults_dice(ensemble), 1, 32);
     return hurt_disk(ensemble, member);
 }
 
-static bool strike_write_error(struct ensemble *ensemble)
+static bool strike_write_error(struct ensemble_world *ensemble)
 {
     struct member *member = faults_any_member(ensemble);
     member->disk.faults.write_error_once_in = (uint32_t)random_spread(faults_dice(ensemble), 1, 64);
     return hurt_disk(ensemble, member);
 }
 
-static bool strike_read_error(struct ensemble *ensemble)
+static bool strike_read_error(struct ensemble_world *ensemble)
 {
     struct member *member = faults_any_member(ensemble);
     member->disk.faults.read_error_once_in = (uint32_t)random_spread(faults_dice(ensemble), 1, 16);
@@ -270,7 +270,7 @@ static bool strike_read_error(struct ensemble *ensemble)
     return hurt_disk(ensemble, member);
 }
 
-static bool strike_no_space(struct ensemble *ensemble)
+static bool strike_no_space(struct ensemble_world *ensemble)
 {
     struct member *member = faults_any_member(ensemble);
     member->disk.faults.capacity = disk_used(&member->disk) +
@@ -280,7 +280,7 @@ static bool strike_no_space(struct ensemble *ensemble)
 
 /* A disk may be lost when the others can do without; an observer's always. Its member stays down
  * meanwhile: that is what the ensemble was built for. */
-static bool wipe(struct ensemble *ensemble)
+static bool wipe(struct ensemble_world *ensemble)
 {
     struct member *member = some_member(ensemble, is_down);
     if (member == NULL || (!member->is_observer && !ghost_can_spare(member))) {
@@ -317,7 +317,7 @@ static void consider_snapshot(void *ctx, const char *name)
 /* The newest of several snapshots is gone: the server has an older one, and the log behind it. As
  * long as the log reaches that far back, that is, so only where nothing was synchronised by SNAP.
  */
-static bool lose_snapshot(struct ensemble *ensemble)
+static bool lose_snapshot(struct ensemble_world *ensemble)
 {
     struct newest_snapshot newest = {0};
     char path[128];
@@ -339,7 +339,7 @@ static bool lose_snapshot(struct ensemble *ensemble)
 
 /* ---- clocks and names ------------------------------------------------------------------------ */
 
-static bool jump_clock(struct ensemble *ensemble)
+static bool jump_clock(struct ensemble_world *ensemble)
 {
     int64_t ms = (int64_t)random_spread(faults_dice(ensemble), 1, 100000);
     faults_any_member(ensemble)->wall_offset_ms += random_once_in(faults_dice(ensemble), 2) ? ms
@@ -350,7 +350,7 @@ static bool jump_clock(struct ensemble *ensemble)
 static void on_drift(void *ctx, uint64_t argument)
 {
     struct member *member = ctx;
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     (void)argument;
     if (ensemble->is_healed || member->drift_ppm == 0) {
         member->drift_ppm = 0;
@@ -361,7 +361,7 @@ static void on_drift(void *ctx, uint64_t argument)
                 member, 0);
 }
 
-static bool drift_clock(struct ensemble *ensemble)
+static bool drift_clock(struct ensemble_world *ensemble)
 {
     struct member *member = faults_any_member(ensemble);
     int64_t ppm = (int64_t)random_below(faults_dice(ensemble), 2 * DRIFT_PPM_MAX) - DRIFT_PPM_MAX;
@@ -374,7 +374,7 @@ static bool drift_clock(struct ensemble *ensemble)
 }
 
 /* The machine is another one, with the same disk and name. */
-static bool new_address(struct ensemble *ensemble)
+static bool new_address(struct ensemble_world *ensemble)
 {
     struct member *member = some_member(ensemble, is_down);
     if (member == NULL) {
@@ -390,90 +390,90 @@ static bool new_address(struct ensemble *ensemble)
 
 /* ---- strikes: true when it happened ---------------------------------------------------------- */
 
-static bool strike_kill(struct ensemble *ensemble)
+static bool strike_kill(struct ensemble_world *ensemble)
 {
     return kill_one(some_member(ensemble, is_up));
 }
 
-static bool strike_kill_leader(struct ensemble *ensemble)
+static bool strike_kill_leader(struct ensemble_world *ensemble)
 {
-    return kill_one(ensemble_leader(ensemble));
+    return kill_one(ensemble_world_leader(ensemble));
 }
 
-static bool strike_kill_all(struct ensemble *ensemble)
+static bool strike_kill_all(struct ensemble_world *ensemble)
 {
     return kill_many(ensemble, ensemble->options.member_count);
 }
 
-static bool strike_kill_quorum(struct ensemble *ensemble)
+static bool strike_kill_quorum(struct ensemble_world *ensemble)
 {
     return kill_many(ensemble, ensemble->options.member_count / 2 + 1);
 }
 
-static bool strike_kill_at_op(struct ensemble *ensemble)
+static bool strike_kill_at_op(struct ensemble_world *ensemble)
 {
     return stop_at_op(ensemble, true);
 }
 
-static bool strike_kill_in_election(struct ensemble *ensemble)
+static bool strike_kill_in_election(struct ensemble_world *ensemble)
 {
     return kill_one(some_member(ensemble, is_looking));
 }
 
-static bool strike_kill_in_sync(struct ensemble *ensemble)
+static bool strike_kill_in_sync(struct ensemble_world *ensemble)
 {
     return kill_one(some_member(ensemble, is_being_synced));
 }
 
-static bool strike_kill_leader_in_sync(struct ensemble *ensemble)
+static bool strike_kill_leader_in_sync(struct ensemble_world *ensemble)
 {
     return kill_one(some_member(ensemble, is_beginning_to_lead));
 }
 
-static bool strike_power_cut(struct ensemble *ensemble)
+static bool strike_power_cut(struct ensemble_world *ensemble)
 {
     return cut_one(some_member(ensemble, is_up), any_keep(ensemble));
 }
 
-static bool strike_power_cut_leader(struct ensemble *ensemble)
+static bool strike_power_cut_leader(struct ensemble_world *ensemble)
 {
-    return cut_one(ensemble_leader(ensemble), any_keep(ensemble));
+    return cut_one(ensemble_world_leader(ensemble), any_keep(ensemble));
 }
 
-static bool strike_power_cut_at_op(struct ensemble *ensemble)
+static bool strike_power_cut_at_op(struct ensemble_world *ensemble)
 {
     return stop_at_op(ensemble, false);
 }
 
-static bool strike_power_cut_torn(struct ensemble *ensemble)
+static bool strike_power_cut_torn(struct ensemble_world *ensemble)
 {
     return cut_one(some_member(ensemble, is_up),
                    random_once_in(faults_dice(ensemble), 2) ? KEEP_TORN : KEEP_TORN_GARBAGE);
 }
 
-static bool strike_restart(struct ensemble *ensemble)
+static bool strike_restart(struct ensemble_world *ensemble)
 {
     return stop_one(some_member(ensemble, is_up));
 }
 
-static bool strike_restart_leader(struct ensemble *ensemble)
+static bool strike_restart_leader(struct ensemble_world *ensemble)
 {
-    return stop_one(ensemble_leader(ensemble));
+    return stop_one(ensemble_world_leader(ensemble));
 }
 
-static bool strike_pause(struct ensemble *ensemble)
+static bool strike_pause(struct ensemble_world *ensemble)
 {
     return pause_one(ensemble, some_member(ensemble, is_up));
 }
 
-static bool strike_pause_leader(struct ensemble *ensemble)
+static bool strike_pause_leader(struct ensemble_world *ensemble)
 {
-    return pause_one(ensemble, ensemble_leader(ensemble));
+    return pause_one(ensemble, ensemble_world_leader(ensemble));
 }
 
 /* ---- the clock ------------------------------------------------------------------------------- */
 
-static bool (*const strikes[ENSEMBLE_FAULT_KINDS])(struct ensemble *ensemble) = {
+static bool (*const strikes[ENSEMBLE_FAULT_KINDS])(struct ensemble_world *ensemble) = {
     [ENSEMBLE_FAULT_KILL] = strike_kill,
     [ENSEMBLE_FAULT_KILL_LEADER] = strike_kill_leader,
     [ENSEMBLE_FAULT_KILL_ALL] = strike_kill_all,
@@ -532,7 +532,7 @@ static bool (*const strikes[ENSEMBLE_FAULT_KINDS])(struct ensemble *ensemble) = 
 
 static void on_strike(void *ctx, uint64_t kind)
 {
-    struct ensemble *ensemble = ctx;
+    struct ensemble_world *ensemble = ctx;
     if (ensemble->is_healed) {
         return;
     }
@@ -549,7 +549,7 @@ static void on_strike(void *ctx, uint64_t kind)
                 on_strike, ensemble, kind);
 }
 
-void faults_start(struct ensemble *ensemble)
+void faults_start(struct ensemble_world *ensemble)
 {
     for (uint64_t kind = 0; kind < ENSEMBLE_FAULT_KINDS; kind++) {
         if (ensemble->options.fault_gap_ns[kind] > 0) {
@@ -558,7 +558,7 @@ void faults_start(struct ensemble *ensemble)
     }
 }
 
-void faults_heal(struct ensemble *ensemble)
+void faults_heal(struct ensemble_world *ensemble)
 {
     struct network *network = &ensemble->base.network;
     ensemble->is_healed = true;

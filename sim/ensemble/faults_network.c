@@ -13,18 +13,18 @@ static uint64_t pack_way(size_t from, size_t to)
 
 static void on_heal_way(void *ctx, uint64_t way)
 {
-    struct ensemble *ensemble = ctx;
+    struct ensemble_world *ensemble = ctx;
     net_cut_way(&ensemble->base.network, (size_t)(way >> 8), (size_t)(way & 0xff), false);
 }
 
 static void on_hasten_way(void *ctx, uint64_t way)
 {
-    struct ensemble *ensemble = ctx;
+    struct ensemble_world *ensemble = ctx;
     ensemble->base.network.ways[way >> 8][way & 0xff].slow_ns = 0;
 }
 
 /* Cuts the way, for so long. */
-static void cut_way(struct ensemble *ensemble,
+static void cut_way(struct ensemble_world *ensemble,
                     const struct member *from,
                     const struct member *to,
                     uint64_t until_ns)
@@ -35,7 +35,7 @@ static void cut_way(struct ensemble *ensemble,
     schedule_at(&ensemble->base.schedule, until_ns, on_heal_way, ensemble, pack_way(a, b));
 }
 
-static void cut_both_ways(struct ensemble *ensemble,
+static void cut_both_ways(struct ensemble_world *ensemble,
                           const struct member *one,
                           const struct member *other,
                           uint64_t until_ns)
@@ -44,12 +44,12 @@ static void cut_both_ways(struct ensemble *ensemble,
     cut_way(ensemble, other, one, until_ns);
 }
 
-static uint64_t until(struct ensemble *ensemble)
+static uint64_t until(struct ensemble_world *ensemble)
 {
     return ensemble->base.schedule.now_ns + faults_draw_ns(ensemble, 200, 15000);
 }
 
-static bool cut_pair(struct ensemble *ensemble, bool both)
+static bool cut_pair(struct ensemble_world *ensemble, bool both)
 {
     struct member *one = faults_any_member(ensemble);
     struct member *other = faults_any_member(ensemble);
@@ -65,7 +65,7 @@ static bool cut_pair(struct ensemble *ensemble, bool both)
 }
 
 /* Two halves; `bridge` belongs to both, when there is one. */
-static bool cut_halves(struct ensemble *ensemble, int bridge)
+static bool cut_halves(struct ensemble_world *ensemble, int bridge)
 {
     uint64_t until_ns = until(ensemble);
     int count = ensemble->options.member_count;
@@ -82,7 +82,7 @@ static bool cut_halves(struct ensemble *ensemble, int bridge)
 }
 
 /* Each member sees the next ones around the ring, so many that it is a majority with them. */
-bool faults_cut_ring(struct ensemble *ensemble)
+bool faults_cut_ring(struct ensemble_world *ensemble)
 {
     uint64_t until_ns = until(ensemble);
     int count = ensemble->options.member_count;
@@ -97,7 +97,7 @@ bool faults_cut_ring(struct ensemble *ensemble)
     return true;
 }
 
-static bool cut_off(struct ensemble *ensemble, struct member *member, bool from, bool to)
+static bool cut_off(struct ensemble_world *ensemble, struct member *member, bool from, bool to)
 {
     uint64_t until_ns = until(ensemble);
     if (member == NULL) {
@@ -115,7 +115,7 @@ static bool cut_off(struct ensemble *ensemble, struct member *member, bool from,
     return true;
 }
 
-bool faults_cut_clients(struct ensemble *ensemble)
+bool faults_cut_clients(struct ensemble_world *ensemble)
 {
     struct member *member = faults_any_member(ensemble);
     uint64_t until_ns = until(ensemble);
@@ -133,7 +133,9 @@ bool faults_cut_clients(struct ensemble *ensemble)
     return true;
 }
 
-static void slow_way(struct ensemble *ensemble, const struct member *from, const struct member *to)
+static void slow_way(struct ensemble_world *ensemble,
+                     const struct member *from,
+                     const struct member *to)
 {
     size_t a = net_host_of(&from->address);
     size_t b = net_host_of(&to->address);
@@ -141,9 +143,9 @@ static void slow_way(struct ensemble *ensemble, const struct member *from, const
     faults_post_end(ensemble, 200, 8000, on_hasten_way, ensemble, pack_way(a, b));
 }
 
-bool faults_slow_leader(struct ensemble *ensemble)
+bool faults_slow_leader(struct ensemble_world *ensemble)
 {
-    struct member *leader = ensemble_leader(ensemble);
+    struct member *leader = ensemble_world_leader(ensemble);
     for (int i = 0; i < ensemble->options.member_count && leader != NULL; i++) {
         if (&ensemble->members[i] != leader) {
             slow_way(ensemble, leader, &ensemble->members[i]);
@@ -158,7 +160,7 @@ static bool is_member_host(const struct tcp_address *address)
     return address->ip[3] <= MEMBERS_MAX || address->ip[3] >= NEW_ADDRESS_STEP;
 }
 
-static struct net_conn *some_peer_conn(struct ensemble *ensemble)
+static struct net_conn *some_peer_conn(struct ensemble_world *ensemble)
 {
     struct net_conn *chosen = NULL;
     uint64_t seen = 0;
@@ -172,7 +174,7 @@ static struct net_conn *some_peer_conn(struct ensemble *ensemble)
     return chosen;
 }
 
-static bool hurt_peer_conn(struct ensemble *ensemble, bool resets)
+static bool hurt_peer_conn(struct ensemble_world *ensemble, bool resets)
 {
     struct net_conn *conn = some_peer_conn(ensemble);
     if (conn == NULL) {
@@ -189,12 +191,12 @@ static bool hurt_peer_conn(struct ensemble *ensemble, bool resets)
 
 static void on_crumbs_end(void *ctx, uint64_t argument)
 {
-    struct ensemble *ensemble = ctx;
+    struct ensemble_world *ensemble = ctx;
     (void)argument;
     ensemble->base.network.profile = ensemble->base.options.net;
 }
 
-bool faults_crumbs(struct ensemble *ensemble)
+bool faults_crumbs(struct ensemble_world *ensemble)
 {
     ensemble->base.network.profile.crumb_once_in = 3;
     ensemble->base.network.profile.split_once_in = 1;
@@ -204,49 +206,49 @@ bool faults_crumbs(struct ensemble *ensemble)
 
 /* ---- strikes: true when it happened ---------------------------------------------------------- */
 
-bool faults_cut_one_way(struct ensemble *ensemble)
+bool faults_cut_one_way(struct ensemble_world *ensemble)
 {
     return cut_pair(ensemble, false);
 }
 
-bool faults_cut_pair(struct ensemble *ensemble)
+bool faults_cut_pair(struct ensemble_world *ensemble)
 {
     return cut_pair(ensemble, true);
 }
 
-bool faults_cut_halves(struct ensemble *ensemble)
+bool faults_cut_halves(struct ensemble_world *ensemble)
 {
     return cut_halves(ensemble, -1);
 }
 
-bool faults_cut_bridge(struct ensemble *ensemble)
+bool faults_cut_bridge(struct ensemble_world *ensemble)
 {
     uint64_t count = (uint64_t)ensemble->options.member_count;
     return cut_halves(ensemble, (int)random_below(faults_dice(ensemble), count));
 }
 
-bool faults_cut_leader(struct ensemble *ensemble)
+bool faults_cut_leader(struct ensemble_world *ensemble)
 {
-    return cut_off(ensemble, ensemble_leader(ensemble), true, true);
+    return cut_off(ensemble, ensemble_world_leader(ensemble), true, true);
 }
 
-bool faults_cut_deaf_leader(struct ensemble *ensemble)
+bool faults_cut_deaf_leader(struct ensemble_world *ensemble)
 {
-    return cut_off(ensemble, ensemble_leader(ensemble), false, true);
+    return cut_off(ensemble, ensemble_world_leader(ensemble), false, true);
 }
 
-bool faults_slow_way(struct ensemble *ensemble)
+bool faults_slow_way(struct ensemble_world *ensemble)
 {
     slow_way(ensemble, faults_any_member(ensemble), faults_any_member(ensemble));
     return true;
 }
 
-bool faults_reset_peer(struct ensemble *ensemble)
+bool faults_reset_peer(struct ensemble_world *ensemble)
 {
     return hurt_peer_conn(ensemble, true);
 }
 
-bool faults_stall_peer(struct ensemble *ensemble)
+bool faults_stall_peer(struct ensemble_world *ensemble)
 {
     return hurt_peer_conn(ensemble, false);
 }
@@ -260,7 +262,7 @@ static void on_heal_pipes(void *ctx, uint64_t argument)
     net_set_cut(ctx, 1, false);
 }
 
-static struct client *some_client(struct ensemble *ensemble)
+static struct client *some_client(struct ensemble_world *ensemble)
 {
     uint64_t count = (uint64_t)ensemble->base.options.client_count;
     struct client *client = &ensemble->base.clients[random_below(faults_dice(ensemble), count)];
@@ -268,7 +270,7 @@ static struct client *some_client(struct ensemble *ensemble)
 }
 
 /* One that could send a request now. */
-static struct client *ready_client(struct ensemble *ensemble)
+static struct client *ready_client(struct ensemble_world *ensemble)
 {
     struct client *client = some_client(ensemble);
     bool is_ready = client != NULL && client->state == CLIENT_READY &&
@@ -276,7 +278,7 @@ static struct client *ready_client(struct ensemble *ensemble)
     return is_ready ? client : NULL;
 }
 
-bool faults_reset_client(struct ensemble *ensemble)
+bool faults_reset_client(struct ensemble_world *ensemble)
 {
     struct client *client = some_client(ensemble);
     if (client != NULL) {
@@ -285,7 +287,7 @@ bool faults_reset_client(struct ensemble *ensemble)
     return client != NULL;
 }
 
-bool faults_stall_client(struct ensemble *ensemble)
+bool faults_stall_client(struct ensemble_world *ensemble)
 {
     struct client *client = some_client(ensemble);
     if (client != NULL) {
@@ -295,7 +297,7 @@ bool faults_stall_client(struct ensemble *ensemble)
     return client != NULL;
 }
 
-bool faults_cut_client(struct ensemble *ensemble)
+bool faults_cut_client(struct ensemble_world *ensemble)
 {
     struct client *client = some_client(ensemble);
     uint64_t ways = random_between(faults_dice(ensemble), 1, 3);
@@ -307,7 +309,7 @@ bool faults_cut_client(struct ensemble *ensemble)
     return client != NULL;
 }
 
-bool faults_move(struct ensemble *ensemble)
+bool faults_move(struct ensemble_world *ensemble)
 {
     struct client *client = some_client(ensemble);
     if (client != NULL) {
@@ -317,7 +319,7 @@ bool faults_move(struct ensemble *ensemble)
     return client != NULL;
 }
 
-bool faults_hang_up(struct ensemble *ensemble)
+bool faults_hang_up(struct ensemble_world *ensemble)
 {
     struct client *client = some_client(ensemble);
     uint64_t how = random_below(faults_dice(ensemble), 5);
@@ -334,7 +336,7 @@ bool faults_hang_up(struct ensemble *ensemble)
     return true;
 }
 
-bool faults_slow_reader(struct ensemble *ensemble)
+bool faults_slow_reader(struct ensemble_world *ensemble)
 {
     struct client *client = some_client(ensemble);
     if (client != NULL) {
@@ -343,7 +345,7 @@ bool faults_slow_reader(struct ensemble *ensemble)
     return client != NULL;
 }
 
-bool faults_steal_session(struct ensemble *ensemble)
+bool faults_steal_session(struct ensemble_world *ensemble)
 {
     struct client *client = ready_client(ensemble);
     if (client != NULL) {
@@ -352,7 +354,7 @@ bool faults_steal_session(struct ensemble *ensemble)
     return client != NULL;
 }
 
-bool faults_wrong_password(struct ensemble *ensemble)
+bool faults_wrong_password(struct ensemble_world *ensemble)
 {
     struct client *client = ready_client(ensemble);
     if (client != NULL) {
@@ -362,7 +364,7 @@ bool faults_wrong_password(struct ensemble *ensemble)
     return client != NULL;
 }
 
-static bool visit(struct ensemble *ensemble, uint16_t port)
+static bool visit(struct ensemble_world *ensemble, uint16_t port)
 {
     struct tcp_address address = faults_any_member(ensemble)->address;
     address.port = port;
@@ -370,17 +372,17 @@ static bool visit(struct ensemble *ensemble, uint16_t port)
     return true;
 }
 
-bool faults_stranger_client(struct ensemble *ensemble)
+bool faults_stranger_client(struct ensemble_world *ensemble)
 {
     return visit(ensemble, CLIENT_PORT);
 }
 
-bool faults_stranger_quorum(struct ensemble *ensemble)
+bool faults_stranger_quorum(struct ensemble_world *ensemble)
 {
     return visit(ensemble, QUORUM_PORT);
 }
 
-bool faults_stranger_election(struct ensemble *ensemble)
+bool faults_stranger_election(struct ensemble_world *ensemble)
 {
     return visit(ensemble, ELECTION_PORT);
 }

@@ -38,7 +38,7 @@ void ghost_release(struct ghost *ghost)
     heap_free(ghost->entries);
 }
 
-int64_t ghost_zxid(const struct ensemble *ensemble)
+int64_t ghost_zxid(const struct ensemble_world *ensemble)
 {
     const struct history *history = &ensemble->base.history;
     return history->log_count == 0 ? 0 : history->log[history->log_count - 1].zxid;
@@ -82,16 +82,16 @@ static void log_folder(const struct member *member, char path[CONFIG_TEXT_MAX + 
 /* Z-INV3: a zxid is one transaction, wherever it stands. */
 static void note_proposal(struct member *member, int64_t zxid, struct slice txn)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     struct u64_map *proposals = &ensemble->ghost.proposals;
     uint64_t hash = hash_bytes(proposal_key, txn) | 1;
     uint64_t known = 0;
     if (!u64_map_get(proposals, (uint64_t)zxid, &known)) {
         u64_map_put(proposals, (uint64_t)zxid, hash);
     } else if (known != hash) {
-        ensemble_fail(ensemble,
-                      "Z-INV3: zxid 0x%" PRIx64 " is another transaction in the log of member %d",
-                      zxid, member->id);
+        ensemble_world_fail(
+            ensemble, "Z-INV3: zxid 0x%" PRIx64 " is another transaction in the log of member %d",
+            zxid, member->id);
     }
 }
 
@@ -107,9 +107,9 @@ static void check_contiguity(struct member *member, const struct log_place *plac
     bool is_next = place->zxid == last + 1;
     bool is_first = epoch_of(place->zxid) > epoch_of(last) && (place->zxid & COUNTER_MASK) == 1;
     if (!is_next && !is_first) {
-        ensemble_fail(member->ensemble,
-                      "Z-INV10: the log of member %d has 0x%" PRIx64 " behind 0x%" PRIx64,
-                      member->id, place->zxid, last);
+        ensemble_world_fail(member->ensemble,
+                            "Z-INV10: the log of member %d has 0x%" PRIx64 " behind 0x%" PRIx64,
+                            member->id, place->zxid, last);
     }
 }
 
@@ -187,7 +187,7 @@ static int64_t log_end(const struct member_log *log)
 }
 
 /* Of G: how many places up to zxid. */
-static size_t ghost_count_to(const struct ensemble *ensemble, int64_t zxid)
+static size_t ghost_count_to(const struct ensemble_world *ensemble, int64_t zxid)
 {
     const struct history *history = &ensemble->base.history;
     size_t low = 0;
@@ -203,7 +203,7 @@ static size_t ghost_count_to(const struct ensemble *ensemble, int64_t zxid)
     return low;
 }
 
-static bool is_committed(const struct ensemble *ensemble, int64_t zxid)
+static bool is_committed(const struct ensemble_world *ensemble, int64_t zxid)
 {
     size_t count = ghost_count_to(ensemble, zxid);
     return count > 0 && ensemble->base.history.log[count - 1].zxid == zxid;
@@ -214,15 +214,16 @@ static bool has_durable_snapshot(struct member *member, int64_t zxid);
 /* What a running server has cut from its log was never committed (Z-INV9). */
 static void check_cut(struct member *member, const struct log_place *old, size_t count)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     int64_t end = log_end(&member->log);
     for (size_t i = count; i > 0 && old[i - 1].zxid > end; i--) {
         int64_t zxid = old[i - 1].zxid;
         if (is_committed(ensemble, zxid) && !has_durable_snapshot(member, zxid)) {
-            ensemble_fail(ensemble, "Z-INV9: member %d has cut 0x%" PRIx64 ", which is committed",
-                          member->id, zxid);
+            ensemble_world_fail(ensemble,
+                                "Z-INV9: member %d has cut 0x%" PRIx64 ", which is committed",
+                                member->id, zxid);
         } else if (zxid <= ghost_zxid(ensemble)) {
-            ensemble_mark(ensemble, ENSEMBLE_MARK_TAIL_CUT);
+            ensemble_world_mark(ensemble, ENSEMBLE_MARK_TAIL_CUT);
         }
     }
 }
@@ -351,7 +352,7 @@ static bool has_durable(struct member *member, int64_t zxid)
 }
 
 /* Z-INV7, Z-INV9: now that it is committed. */
-static void check_quorum(struct ensemble *ensemble, int64_t zxid, const struct member *by)
+static void check_quorum(struct ensemble_world *ensemble, int64_t zxid, const struct member *by)
 {
     int voters = 0;
     int have = 0;
@@ -363,15 +364,15 @@ static void check_quorum(struct ensemble *ensemble, int64_t zxid, const struct m
         }
     }
     if (have * 2 <= voters) {
-        ensemble_fail(ensemble,
-                      "Z-INV9: member %d shows 0x%" PRIx64 ", durable on %d of %d disks only",
-                      by->id, zxid, have, voters);
+        ensemble_world_fail(ensemble,
+                            "Z-INV9: member %d shows 0x%" PRIx64 ", durable on %d of %d disks only",
+                            by->id, zxid, have, voters);
     }
 }
 
 bool ghost_can_spare(struct member *member)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     const struct history *history = &ensemble->base.history;
     size_t last = history->log_count;
     while (last > 0 && slice_is_null(history->log[last - 1].bytes)) {
@@ -418,9 +419,9 @@ static void check_epoch(struct member *member, const char *name, int64_t *known)
 {
     int64_t now = durable_number(member, name);
     if (now < *known) {
-        ensemble_fail(member->ensemble,
-                      "Z-INV11: %s of member %d went from %" PRId64 " to %" PRId64, name,
-                      member->id, *known, now);
+        ensemble_world_fail(member->ensemble,
+                            "Z-INV11: %s of member %d went from %" PRId64 " to %" PRId64, name,
+                            member->id, *known, now);
     }
     *known = now;
 }
@@ -430,15 +431,15 @@ void ghost_epochs(struct member *member)
     check_epoch(member, "acceptedEpoch", &member->accepted_epoch);
     check_epoch(member, "currentEpoch", &member->current_epoch);
     if (member->current_epoch > member->accepted_epoch && member->accepted_epoch >= 0) {
-        ensemble_fail(member->ensemble,
-                      "Z-INV11: member %d has current epoch %" PRId64 ", accepted %" PRId64,
-                      member->id, member->current_epoch, member->accepted_epoch);
+        ensemble_world_fail(member->ensemble,
+                            "Z-INV11: member %d has current epoch %" PRId64 ", accepted %" PRId64,
+                            member->id, member->current_epoch, member->accepted_epoch);
     }
 }
 
 /* ---- G --------------------------------------------------------------------------------------- */
 
-static void push(struct ensemble *ensemble, int64_t zxid, struct slice txn)
+static void push(struct ensemble_world *ensemble, int64_t zxid, struct slice txn)
 {
     struct ghost *ghost = &ensemble->ghost;
     history_commit(&ensemble->base.history, zxid, txn);
@@ -447,7 +448,7 @@ static void push(struct ensemble *ensemble, int64_t zxid, struct slice txn)
 }
 
 /* Appends what the log has between the end of G and zxid. */
-static void extend_from(struct ensemble *ensemble, struct member *source, int64_t zxid)
+static void extend_from(struct ensemble_world *ensemble, struct member *source, int64_t zxid)
 {
     const struct member_log *log = &source->log;
     follow(source, zxid);
@@ -463,7 +464,7 @@ static void extend_from(struct ensemble *ensemble, struct member *source, int64_
 /* The member shows zxid, which is beyond the end of G. */
 static void extend(struct member *member, int64_t zxid)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     int64_t before = ghost_zxid(ensemble);
     follow(member, zxid);
     if (find_place(&member->log, zxid) != NULL) {
@@ -479,8 +480,8 @@ static void extend(struct member *member, int64_t zxid)
         }
     }
     if (ghost_zxid(ensemble) != zxid) {
-        ensemble_fail(ensemble, "Z-INV1: member %d shows 0x%" PRIx64 ", which is in no log",
-                      member->id, zxid);
+        ensemble_world_fail(ensemble, "Z-INV1: member %d shows 0x%" PRIx64 ", which is in no log",
+                            member->id, zxid);
         return;
     }
     sim_trace("committed: 0x%" PRIx64 "..0x%" PRIx64 ", shown by member %d", before + 1, zxid,
@@ -495,7 +496,7 @@ static void check_digest(struct member *member, size_t place, uint64_t digest)
         return;
     }
     if (entry->has_digest && entry->digest != digest) {
-        ensemble_fail(
+        ensemble_world_fail(
             member->ensemble,
             "Z-INV2/12: member %d has digest %" PRIx64 " at 0x%" PRIx64 ", another has %" PRIx64,
             member->id, digest, member->ensemble->base.history.log[place].zxid, entry->digest);
@@ -507,7 +508,7 @@ static void check_digest(struct member *member, size_t place, uint64_t digest)
 /* What a serving member has applied is a beginning of G. */
 static void look_applied(struct member *member, const struct member_view *view)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     if (view->zxid > ghost_zxid(ensemble)) {
         extend(member, view->zxid);
     }
@@ -516,13 +517,14 @@ static void look_applied(struct member *member, const struct member_view *view)
     }
     size_t count = ghost_count_to(ensemble, view->zxid);
     if (view->zxid != 0 && !is_committed(ensemble, view->zxid)) {
-        ensemble_fail(ensemble, "Z-INV2: member %d has applied 0x%" PRIx64 ", which is not in G",
-                      member->id, view->zxid);
+        ensemble_world_fail(ensemble,
+                            "Z-INV2: member %d has applied 0x%" PRIx64 ", which is not in G",
+                            member->id, view->zxid);
         return;
     }
     if (count < member->applied && member->view.is_serving) {
-        ensemble_fail(ensemble, "Z-INV2: member %d went back to 0x%" PRIx64, member->id,
-                      view->zxid);
+        ensemble_world_fail(ensemble, "Z-INV2: member %d went back to 0x%" PRIx64, member->id,
+                            view->zxid);
         return;
     }
     member->applied = count;
@@ -533,7 +535,7 @@ static void look_applied(struct member *member, const struct member_view *view)
 
 /* ---- leaders --------------------------------------------------------------------------------- */
 
-static int64_t last_logged(const struct ensemble *ensemble)
+static int64_t last_logged(const struct ensemble_world *ensemble)
 {
     const struct history *history = &ensemble->base.history;
     for (size_t i = history->log_count; i > 0; i--) {
@@ -546,18 +548,19 @@ static int64_t last_logged(const struct ensemble *ensemble)
 
 static void note_epoch(struct member *member, int64_t epoch)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     struct ghost *ghost = &ensemble->ghost;
     uint64_t known = 0;
     if (u64_map_get(&ghost->leaders, (uint64_t)epoch, &known)) {
         if (known != (uint64_t)member->id) {
-            ensemble_fail(ensemble, "Z-INV6: epoch %" PRId64 " has two leaders: members %d and %d",
-                          epoch, (int)known, member->id);
+            ensemble_world_fail(ensemble,
+                                "Z-INV6: epoch %" PRId64 " has two leaders: members %d and %d",
+                                epoch, (int)known, member->id);
         }
         return;
     }
     uint64_t count = ghost->leaders.count;
-    ensemble_mark(ensemble, count == 0 ? ENSEMBLE_MARK_ELECTED : ENSEMBLE_MARK_ELECTED_AGAIN);
+    ensemble_world_mark(ensemble, count == 0 ? ENSEMBLE_MARK_ELECTED : ENSEMBLE_MARK_ELECTED_AGAIN);
     size_t position = 0;
     uint64_t other = 0;
     uint64_t id = 0;
@@ -566,7 +569,7 @@ static void note_epoch(struct member *member, int64_t epoch)
         led_before = led_before || id == (uint64_t)member->id;
     }
     if (led_before) {
-        ensemble_mark(ensemble, ENSEMBLE_MARK_OLD_LEADER_AGAIN);
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_OLD_LEADER_AGAIN);
     }
     u64_map_put(&ghost->leaders, (uint64_t)epoch, (uint64_t)member->id);
     ghost->newest_epoch = MAX(ghost->newest_epoch, epoch);
@@ -576,7 +579,7 @@ static void note_epoch(struct member *member, int64_t epoch)
 /* It begins to serve as a leader: all of G is its own, and what it has beyond becomes G. */
 static void look_leader(struct member *member, const struct member_view *view)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     int64_t first = view->epoch << COUNTER_BITS;
     int64_t needed = last_logged(ensemble);
     sim_trace("member %d serves as the leader of epoch %" PRId64 " at 0x%" PRIx64, member->id,
@@ -584,15 +587,15 @@ static void look_leader(struct member *member, const struct member_view *view)
     note_epoch(member, view->epoch);
     follow(member, needed);
     if (log_end(&member->log) < needed && !has_durable_snapshot(member, needed)) {
-        ensemble_fail(ensemble,
-                      "Z-INV8: member %d leads epoch %" PRId64 " and its log ends with 0x%" PRIx64
-                      ", committed is 0x%" PRIx64,
-                      member->id, view->epoch, log_end(&member->log), needed);
+        ensemble_world_fail(ensemble,
+                            "Z-INV8: member %d leads epoch %" PRId64
+                            " and its log ends with 0x%" PRIx64 ", committed is 0x%" PRIx64,
+                            member->id, view->epoch, log_end(&member->log), needed);
         return;
     }
     int64_t kept = MIN(log_end(&member->log), first);
     if (kept > ghost_zxid(ensemble) && view->epoch > 0) {
-        ensemble_mark(ensemble, ENSEMBLE_MARK_TAIL_KEPT);
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_TAIL_KEPT);
         extend(member, kept);
     }
     if (first > ghost_zxid(ensemble)) {
@@ -602,28 +605,28 @@ static void look_leader(struct member *member, const struct member_view *view)
 
 static void look_marks(struct member *member, const struct member_view *view)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     const struct member_view *before = &member->view;
     uint64_t *marks = ensemble->campaign->marks;
     marks[ENSEMBLE_MARK_SYNC_DIFF] += view->syncs_by_diff > before->syncs_by_diff;
     marks[ENSEMBLE_MARK_SYNC_TRUNC] += view->syncs_by_trunc > before->syncs_by_trunc;
     marks[ENSEMBLE_MARK_SYNC_SNAP] += view->syncs_by_snap > before->syncs_by_snap;
     if (before->is_leader && before->is_serving && view->is_looking) {
-        ensemble_mark(ensemble, ENSEMBLE_MARK_LOST_QUORUM);
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_LOST_QUORUM);
     }
     if (view->is_serving && !before->is_serving) {
         if (member->is_observer) {
-            ensemble_mark(ensemble, ENSEMBLE_MARK_OBSERVER_SERVED);
+            ensemble_world_mark(ensemble, ENSEMBLE_MARK_OBSERVER_SERVED);
         }
         if (member->was_wiped) {
-            ensemble_mark(ensemble, ENSEMBLE_MARK_WIPED_CAME_BACK);
+            ensemble_world_mark(ensemble, ENSEMBLE_MARK_WIPED_CAME_BACK);
             member->was_wiped = false;
         }
     }
     for (int i = 0; i < ensemble->options.member_count && view->is_leader; i++) {
         const struct member *other = &ensemble->members[i];
         if (other != member && other->view.is_leader) {
-            ensemble_mark(ensemble, ENSEMBLE_MARK_TWO_LEADERS);
+            ensemble_world_mark(ensemble, ENSEMBLE_MARK_TWO_LEADERS);
         }
     }
 }

@@ -66,11 +66,11 @@ static enum verdict run_seed(const struct arguments *arguments,
                              uint64_t seed,
                              struct ensemble_campaign *campaign)
 {
-    static struct ensemble ensemble;
+    static struct ensemble_world ensemble;
     running_seed = seed;
-    ensemble_init(&ensemble, seed, (int)arguments->members, campaign);
+    ensemble_world_init(&ensemble, seed, (int)arguments->members, campaign);
     sim_log_trace(arguments->traces ? &ensemble.base.schedule : NULL);
-    enum verdict verdict = ensemble_run(&ensemble);
+    enum verdict verdict = ensemble_world_run(&ensemble);
     sim_log_trace(NULL);
     if (arguments->digests || arguments->is_one || verdict != VERDICT_OK) {
         printf("seed %" PRIu64 ": %s digest %016" PRIx64 " events %" PRIu64
@@ -81,7 +81,7 @@ static enum verdict run_seed(const struct arguments *arguments,
                ensemble.ghost.leaders.count, verdict == VERDICT_OK ? "" : ": ",
                ensemble.base.verdict_text);
     }
-    ensemble_release(&ensemble);
+    ensemble_world_release(&ensemble);
     return verdict;
 }
 

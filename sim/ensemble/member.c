@@ -70,7 +70,7 @@ static void furnish_disk(struct member *member)
 
 static void make_disk(struct member *member, uint64_t number)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     struct random seed;
     random_split(&ensemble->base.random, 0x6469736b00 + (uint64_t)member->id * 1000 + number,
                  &seed);
@@ -83,7 +83,7 @@ static void make_disk(struct member *member, uint64_t number)
     furnish_disk(member);
 }
 
-void member_init(struct member *member, struct ensemble *ensemble, int id)
+void member_init(struct member *member, struct ensemble_world *ensemble, int id)
 {
     const struct ensemble_options *options = &ensemble->options;
     struct errmsg message = {.text = ""};
@@ -96,8 +96,8 @@ void member_init(struct member *member, struct ensemble *ensemble, int id)
         .current_epoch = -1,
     };
     make_disk(member, 0);
-    if (!ensemble_config(options, id, &member->config, &message)) {
-        ensemble_fail(ensemble, "the configuration is refused: %s", message.text);
+    if (!ensemble_world_config(options, id, &member->config, &message)) {
+        ensemble_world_fail(ensemble, "the configuration is refused: %s", message.text);
     }
 }
 
@@ -128,7 +128,7 @@ uint64_t member_failed_ops(const struct member *member)
 
 static void end_incarnation(struct member *member)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     struct runtime *runtime = member->runtime;
     sim_runtime_enter(runtime);
     if (member->node != NULL) {
@@ -137,8 +137,8 @@ static void end_incarnation(struct member *member)
     sim_runtime_leave(runtime);
     sim_runtime_end(runtime);
     if (runtime->memory != 0) {
-        ensemble_fail(ensemble, "R1: member %d has left %lld bytes allocated", member->id,
-                      (long long)runtime->memory);
+        ensemble_world_fail(ensemble, "R1: member %d has left %lld bytes allocated", member->id,
+                            (long long)runtime->memory);
     }
     heap_free(member->node);
     member->node = NULL;
@@ -166,11 +166,11 @@ void member_release(struct member *member)
 /* Everything of this incarnation is without effect from here on. */
 static void begin_dying(struct member *member, bool announces)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     struct member_log *log = &member->log;
     if (member->view.is_leader && log->count > 0 &&
         log->places[log->count - 1].zxid > ghost_zxid(ensemble)) {
-        ensemble_mark(ensemble, ENSEMBLE_MARK_LEADER_DIED_PROPOSING);
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_LEADER_DIED_PROPOSING);
     }
     ensemble->base.network.is_silent[net_host_of(&member->address)] = !announces;
     sim_runtime_die(member->runtime, announces);
@@ -204,10 +204,10 @@ void member_cut_power(struct member *member, enum disk_keep keep)
     disk_power_cut(disk, keep);
     ghost_disk_changed(member);
     if (disk->counts.lost_writes > before.lost_writes) {
-        ensemble_mark(member->ensemble, ENSEMBLE_MARK_LOST_WRITES);
+        ensemble_world_mark(member->ensemble, ENSEMBLE_MARK_LOST_WRITES);
     }
     if (disk->counts.torn_writes > before.torn_writes) {
-        ensemble_mark(member->ensemble, ENSEMBLE_MARK_TORN_TAIL);
+        ensemble_world_mark(member->ensemble, ENSEMBLE_MARK_TORN_TAIL);
     }
 }
 
@@ -236,9 +236,10 @@ static void on_failed(void *ctx, const char *text)
     }
     sim_trace("member %d failed: %s", member->id, text);
     if (member_failed_ops(member) == member->failed_ops_before) {
-        ensemble_fail(member->ensemble, "member %d gave up on a good disk: %s", member->id, text);
+        ensemble_world_fail(member->ensemble, "member %d gave up on a good disk: %s", member->id,
+                            text);
     }
-    ensemble_mark(member->ensemble, ENSEMBLE_MARK_DISK_GAVE_UP);
+    ensemble_world_mark(member->ensemble, ENSEMBLE_MARK_DISK_GAVE_UP);
     post(member, EVENT_EXIT, EXIT_NS);
 }
 
@@ -256,8 +257,8 @@ static void start_refused(struct member *member, const char *why)
 {
     sim_trace("member %d refuses to start: %s", member->id, why);
     if (member_failed_ops(member) == member->failed_ops_before) {
-        ensemble_fail(member->ensemble, "member %d refuses to start on a good disk: %s", member->id,
-                      why);
+        ensemble_world_fail(member->ensemble, "member %d refuses to start on a good disk: %s",
+                            member->id, why);
     }
     disk_process_ended(&member->disk);
     sim_runtime_die(member->runtime, true);
@@ -278,7 +279,7 @@ static int start_node(struct member *member, struct errmsg *message)
 
 void member_start(struct member *member)
 {
-    struct ensemble *ensemble = member->ensemble;
+    struct ensemble_world *ensemble = member->ensemble;
     struct world *base = &ensemble->base;
     struct errmsg message = {.text = ""};
     struct random seed;
