@@ -136,6 +136,7 @@ struct append_result fixture_send_as(struct log_fixture *fixture,
         .wall_ms = fixture->wall_ms,
         .requires_magic_2 = origin == APPEND_CLIENT,
         .may_have_zstd = true,
+        .may_wait = fixture->may_wait,
     };
     struct append_result result;
     assert_int_equal(partition_log_append(fixture->log, &request, &result), 0);

@@ -24,6 +24,7 @@ struct log_fixture {
     int64_t wall_ms;
     int64_t log_start_offset; /* the checkpoint's */
     struct buffer batch;      /* the last one built */
+    bool may_wait;            /* appends are collected: partition_log_write */
 };
 
 int fixture_begin(void **state);

@@ -77,6 +77,45 @@ static void a_reader_sees_nothing_at_or_above_its_limit(void **state)
     }
 }
 
+/* One write for many appends; whoever looks at the file finds all of them. */
+static void appends_are_collected(void **state)
+{
+    struct log_fixture *fixture = *state;
+    const char *file = "00000000000000000000.log";
+    fixture_open(fixture, true, 0);
+    fixture->may_wait = true;
+    for (int n = 0; n < 10; n++) {
+        assert_int_equal(fixture_append(fixture, 1, 100).first_offset, n);
+        assert_int_equal(partition_log_written_offset(fixture->log), 0);
+    }
+    uint64_t size = partition_log_size(fixture->log);
+    assert_int_equal(fixture_size(fixture, file), 0);
+    assert_int_equal(partition_log_write(fixture->log), 0);
+    assert_int_equal(partition_log_written_offset(fixture->log), 10);
+    assert_int_equal(fixture_size(fixture, file), size);
+
+    fixture_append(fixture, 1, 100);
+    assert_int_equal(partition_log_written_offset(fixture->log), 10);
+    assert_int_equal(fixture_first_offset(fixture, 10, INT64_MAX), 10);
+    assert_int_equal(partition_log_written_offset(fixture->log), 11);
+
+    fixture_append(fixture, 1, 100);
+    assert_int_equal(partition_log_flush(fixture->log), 0);
+    assert_int_equal(partition_log_flushed_offset(fixture->log), 12);
+    assert_int_equal(fixture_size(fixture, file), partition_log_size(fixture->log));
+
+    /* A large one goes right behind what was collected. */
+    fixture_append(fixture, 1, 100);
+    fixture_append(fixture, 1, 100000);
+    assert_int_equal(partition_log_written_offset(fixture->log), 14);
+    assert_int_equal(fixture_size(fixture, file), partition_log_size(fixture->log));
+
+    fixture_append(fixture, 1, 100);
+    fixture_close(fixture);
+    fixture_open(fixture, true, 15);
+    assert_int_equal(fixture_first_offset(fixture, 14, INT64_MAX), 14);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +123,7 @@ int main(void)
         LOG_TEST(a_clean_end_is_opened_without_reading),
         LOG_TEST(an_unclean_end_is_checked),
         LOG_TEST(a_reader_sees_nothing_at_or_above_its_limit),
+        LOG_TEST(appends_are_collected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,7 @@ static void model_append(struct model *model)
                                model->count;
     batch.build.codec = (int)pick(model, 5);
     struct slice bytes = fixture_build(fixture, &batch);
+    fixture->may_wait = pick(model, 2) == 0;
     struct append_result result = fixture_send(fixture, bytes);
     assert_int_equal(result.error, 0);
     assert_int_equal(result.first_offset, model->end);
@@ -161,6 +162,7 @@ static void model_restart(struct model *model)
         fixture_close(fixture);
         fixture_open(fixture, true, model->end);
     } else {
+        assert_int_equal(partition_log_write(fixture->log), 0);
         fixture_crash(fixture);
         fixture_open(fixture, false, flushed);
     }

@@ -161,6 +161,7 @@ static int16_t append_records(struct group_shard *shard,
         .leader_epoch = shard->partition->leader_epoch,
         .wall_ms = wall_ms,
         .requires_magic_2 = true,
+        .may_wait = true,
     };
     partition_append(shard->partition, &request, result);
     return result->error;

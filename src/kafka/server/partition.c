@@ -1,14 +1,15 @@
 /* partition.c - appends, the high watermark, and the group commit.
  *
- * THE HAPPY PATH. Produce appends to the page cache (partition_append); the partition joins the
- * dirty list and the changed list. At the turn's end, when no flush is under way, one job takes the
- * whole dirty list, syncs every log in it (LANE_FLUSH), and comes back: each high watermark moves
- * to what is on disk now, and whoever waited for it (acks=all, consumers at the log's end) is
- * woken, once, at the end of that turn. Meanwhile appends collect for the next job: the more there
- * is to do, the larger the groups. What is appended before the job really starts joins it
- * (runtime_job.begin).
+ * THE HAPPY PATH. Produce appends (partition_append); small batches are collected in the log. The
+ * partition joins the unwritten, the dirty and the changed list. At the turn's end what was
+ * collected goes to the page cache, with one write a log; then, when no flush is under way, one job
+ * takes the whole dirty list, syncs every log in it (LANE_FLUSH), and comes back: each high
+ * watermark moves to what is on disk now, and whoever waited for it (acks=all, consumers at the
+ * log's end) is woken, once, at the end of that turn. Meanwhile appends collect for the next job:
+ * the more there is to do, the larger the groups. What is appended before the job really starts
+ * joins it (runtime_job.begin).
  *
- * With flush.before.ack=false the high watermark follows the log's end at once, and syncs are asked
+ * With flush.before.ack=false the high watermark follows what is written, and syncs are asked
  * for by flush.messages and flush.ms alone: Apache's page-cache behaviour.
  *
  * WHAT GOES WRONG. A failed sync or append takes the log directory offline (log_store_fail_dir),
@@ -32,9 +33,10 @@
 struct flusher {
     struct broker *broker;
     struct runtime_job job;
-    struct list dirty;    /* partition.dirty_link: the next job's */
-    struct list flushing; /* the running job's */
-    struct list changed;  /* partition.changed_link */
+    struct list dirty;     /* partition.dirty_link: the next job's */
+    struct list flushing;  /* the running job's */
+    struct list changed;   /* partition.changed_link */
+    struct list unwritten; /* partition.write_link */
     bool is_running;
     bool is_detached;
     uint64_t began_ns;
@@ -111,7 +113,7 @@ static void advance(struct partition *partition)
         return;
     }
     int64_t limit = flushes_before_ack(partition) ? partition_log_flushed_offset(partition->log)
-                                                  : partition_log_end_offset(partition->log);
+                                                  : partition_log_written_offset(partition->log);
     if (limit > partition->high_watermark) {
         partition->high_watermark = limit;
         partition_changed(partition);
@@ -126,14 +128,42 @@ int64_t partition_read_limit(const struct partition *partition, bool read_commit
     return partition_log_last_stable_offset(partition->log, partition->high_watermark);
 }
 
-/* ---- the group commit ------------------------------------------------------------------------ */
-
 static void fail_dir(struct partition *partition, int error, const char *what)
 {
     if (partition->dir != NULL) {
         log_store_fail_dir(partition->dir, error, what);
     }
 }
+
+/* ---- the turn's writes ----------------------------------------------------------------------- */
+
+static void want_write(struct partition *partition)
+{
+    bool is_written = partition_log_written_offset(partition->log) ==
+                      partition_log_end_offset(partition->log);
+    if (!is_written && list_is_empty(&partition->write_link)) {
+        list_append(&partition->broker->flusher->unwritten, &partition->write_link);
+        if (partition->broker->sockets != NULL) {
+            sockets_nudge(partition->broker->sockets);
+        }
+    }
+}
+
+static void write_collected(struct flusher *flusher)
+{
+    struct list *link;
+    while ((link = list_pop(&flusher->unwritten)) != NULL) {
+        struct partition *partition = CONTAINER_OF(link, struct partition, write_link);
+        int error = partition_log_write(partition->log);
+        if (error != 0) {
+            fail_dir(partition, error, "append to a log");
+        } else {
+            advance(partition);
+        }
+    }
+}
+
+/* ---- the group commit ------------------------------------------------------------------------ */
 
 void partition_want_flush(struct partition *partition)
 {
@@ -268,8 +298,14 @@ void partitions_turn_end(struct broker *broker)
     if (flusher == NULL || flusher->is_detached) {
         return;
     }
-    for (int round = 0; round < WAKE_ROUNDS_MAX && wake_changed(flusher); round++) {
+    /* Who is woken may append once more. */
+    for (int round = 0; round < WAKE_ROUNDS_MAX; round++) {
+        write_collected(flusher);
+        if (!wake_changed(flusher)) {
+            break;
+        }
     }
+    write_collected(flusher);
     flush_start(flusher);
 }
 
@@ -282,6 +318,7 @@ struct flusher *flusher_create(struct broker *broker)
     list_init(&flusher->dirty);
     list_init(&flusher->flushing);
     list_init(&flusher->changed);
+    list_init(&flusher->unwritten);
     return flusher;
 }
 
@@ -329,6 +366,7 @@ struct partition *partition_create(struct broker *broker,
     list_init(&partition->waiters);
     list_init(&partition->dirty_link);
     list_init(&partition->changed_link);
+    list_init(&partition->write_link);
     list_append(&broker->partitions, &partition->link);
     stored->owner = partition;
     return partition;
@@ -374,6 +412,7 @@ void partition_remove(struct partition *partition, bool deletes)
     partition->topic = NULL;
     list_remove(&partition->link);
     list_remove(&partition->changed_link);
+    list_remove(&partition->write_link); /* closing the log writes it */
     if (partition->stored != NULL) {
         partition->stored->owner = NULL;
     }
@@ -389,6 +428,7 @@ void partition_go_offline(struct partition *partition)
         return;
     }
     partition->is_offline = true;
+    list_remove(&partition->write_link);
     wake_waiters(partition);
     if (!partition->flushing) {
         list_remove(&partition->dirty_link);
@@ -463,5 +503,6 @@ void partition_append(struct partition *partition,
     if (is_flush_due(partition, result->record_count)) {
         partition_want_flush(partition);
     }
+    want_write(partition);
     advance(partition);
 }

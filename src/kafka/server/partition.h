@@ -24,6 +24,7 @@ struct flusher; /* partition.c */
 struct partition {
     struct list link;       /* all partitions of the broker */
     struct list dirty_link; /* has unflushed bytes that somebody wants on disk, or is flushed now */
+    struct list write_link; /* has appends that the turn's end writes */
     struct list changed_link; /* its waiters look again at the turn's end */
     struct broker *broker;
     struct topic *topic; /* the hosting topic's name, id and config: topics.h; NULL once removed */
@@ -80,6 +81,8 @@ void partition_wait(struct partition *partition, struct partition_waiter *waiter
 void partition_wait_end(struct partition_waiter *waiter);
 
 /* Appends as the leader, asks for a flush when needed, wakes whom it concerns at the turn's end.
+ * With may_wait the write itself waits until then: for those who are answered by the high
+ * watermark, or not at all.
  * result->error is NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR or what the log says. */
 void partition_append(struct partition *partition,
                       const struct append_request *request,
@@ -114,8 +117,8 @@ struct flusher_stats {
 };
 const struct flusher_stats *flusher_stats(const struct flusher *flusher);
 
-/* Wakes the waiters of what has changed and starts a flush when one is wanted: connection.c's turn
- * end. */
+/* Writes what this turn has appended, wakes the waiters of what has changed and starts a flush when
+ * one is wanted: connection.c's turn end. */
 void partitions_turn_end(struct broker *broker);
 
 /* Frees every partition without touching the disk: broker_release. */

@@ -169,7 +169,9 @@ static int learn_batches(struct partition_log *log, struct slice bytes, uint64_t
     return error;
 }
 
-static int write_batches(struct partition_log *log, const struct validated *validated)
+static int write_batches(struct partition_log *log,
+                         const struct validated *validated,
+                         bool may_wait)
 {
     struct segment *active = log_active(log);
     uint64_t position = active->size;
@@ -179,7 +181,11 @@ static int write_batches(struct partition_log *log, const struct validated *vali
         .max_timestamp_ms = validated->max_timestamp_ms,
         .offset_of_max_timestamp = validated->offset_of_max_timestamp,
         .index_interval_bytes = (uint32_t)MAX(log->config->index_interval_bytes, 0),
+        .may_wait = may_wait,
     };
+    if (active->pending == NULL) {
+        log->waiting_offset = log->end_offset;
+    }
     int error = segment_append(active, &append);
     if (error != 0) {
         return error;
@@ -237,12 +243,30 @@ static int append_validated(struct partition_log *log,
     }
     int error = make_room(log, request, validated, result);
     if (error == 0) {
-        error = write_batches(log, validated);
+        error = write_batches(log, validated, request->may_wait);
     }
     if (error == 0) {
         tell_result(log, request, validated, result);
     }
     return error;
+}
+
+/* ---- collected writes ------------------------------------------------------------------------ */
+
+int64_t partition_log_written_offset(const struct partition_log *log)
+{
+    const struct segment *active = log_active(log);
+    bool is_written = active->pending == NULL && active->write_error == 0;
+    return is_written ? log->end_offset : log->waiting_offset;
+}
+
+int partition_log_write(struct partition_log *log)
+{
+    if (log->has_failed) {
+        return ERR_IO;
+    }
+    int error = segment_write_out(log_active(log));
+    return error == 0 ? 0 : log_fail(log, error);
 }
 
 int partition_log_append(struct partition_log *log,

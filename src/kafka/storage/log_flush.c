@@ -58,6 +58,9 @@ static int collect_segment(struct flush_files *files, struct segment *segment)
 {
     if (segment->is_unsynced) {
         int error = segment_open_file(segment);
+        if (error == 0) {
+            error = segment_write_out(segment);
+        }
         if (error != 0) {
             return error;
         }

@@ -41,8 +41,9 @@ struct partition_log {
     int64_t log_start_offset;
     int64_t end_offset;
     int64_t flushed_offset;
-    int64_t flush_limit; /* a truncation during a flush lowers what the flush may claim */
-    int64_t jitter_ms;   /* of the active segment's time to roll */
+    int64_t waiting_offset; /* from here on the active segment may hold what is not in the file */
+    int64_t flush_limit;    /* a truncation during a flush lowers what the flush may claim */
+    int64_t jitter_ms;      /* of the active segment's time to roll */
     bool is_flushing;
     bool is_folder_unsynced; /* files were made or renamed */
     bool is_folder_new;      /* the folder itself was made: its parent is to be synced, too */

@@ -81,6 +81,9 @@ static int read_range(struct partition_log *log,
         return 0;
     }
     error = segment_open_file(log->segments[idx]);
+    if (error == 0) {
+        error = segment_write_out(log->segments[idx]);
+    }
     if (error != 0) {
         return error;
     }

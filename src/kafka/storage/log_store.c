@@ -244,23 +244,24 @@ static int create_failed(struct log_dir *dir, const char *name, int error, struc
     return error;
 }
 
-/* Is it known already, and where may it lie? */
-static int find_place(struct log_store *store,
-                      const struct new_log *wanted,
-                      const char *name,
-                      struct log_dir **dir,
-                      struct errmsg *message)
+/* Where a log that is not known yet may lie; NULL with *error and its sentence. */
+static struct log_dir *find_place(struct log_store *store,
+                                  const struct new_log *wanted,
+                                  const char *name,
+                                  int *error,
+                                  struct errmsg *message)
 {
-    if (store_find_name(store, slice_of_cstr(name)) != NULL) {
-        return errmsg_set(message, ERR_EXISTS, "the log of %s is there already", name);
-    }
+    struct log_dir *dir = NULL;
     log_store_claim_name(store, slice_of_cstr(name));
-    if (!wanted->is_new && log_store_offline_count(store) > 0) {
-        return errmsg_set(message, ERR_IO,
-                          "Can not create log for %s because log directories are offline", name);
+    if (store_find_name(store, slice_of_cstr(name)) != NULL) {
+        *error = errmsg_set(message, ERR_EXISTS, "the log of %s is there already", name);
+    } else if (!wanted->is_new && log_store_offline_count(store) > 0) {
+        *error = errmsg_set(message, ERR_IO,
+                            "Can not create log for %s because log directories are offline", name);
+    } else if ((dir = choose_dir(store)) == NULL) {
+        *error = errmsg_set(message, ERR_IO, "No log directory is online");
     }
-    *dir = choose_dir(store);
-    return *dir == NULL ? errmsg_set(message, ERR_IO, "No log directory is online") : 0;
+    return dir;
 }
 
 int log_store_create(struct log_store *store,
@@ -269,13 +270,13 @@ int log_store_create(struct log_store *store,
                      struct errmsg *message)
 {
     char name[FOLDER_NAME_MAX];
-    struct log_dir *dir;
-    struct partition_log *log;
+    struct partition_log *log = NULL;
+    int error = 0;
     if (wanted->topic.len == 0 || !folder_name(name, wanted->topic, wanted->partition)) {
         return errmsg_set(message, ERR_INVALID, "a topic's name is too long for a folder");
     }
-    int error = find_place(store, wanted, name, &dir, message);
-    if (error != 0) {
+    struct log_dir *dir = find_place(store, wanted, name, &error, message);
+    if (dir == NULL) {
         return error;
     }
     error = open_new(dir, name, wanted, &log, message);

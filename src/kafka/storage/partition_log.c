@@ -7,9 +7,9 @@
  * before flushed_offset passes it: sealed segments' indexes and the producers' snapshots.
  *
  * WHAT IS WRITTEN WHEN. Making a log makes its folder; the first append makes the files. An append
- * is one write. Index entries stay in memory until the segment is sealed or put to rest. Rolling (a
- * full segment) writes indexes, the producers' snapshot and three new files, without a sync: the
- * next flush syncs them.
+ * is one write, or several of a turn are (may_wait). Index entries stay in memory until the segment
+ * is sealed or put to rest. Rolling (a full segment) writes indexes, the producers' snapshot and
+ * three new files, without a sync: the next flush syncs them.
  *
  * WHAT GOES WRONG. Each failing write, sync or rename ends in log_fail: the log answers ERR_IO from
  * then on, nobody trusts its pages any more, and the next start repairs the folder (recovery.c).

@@ -143,10 +143,18 @@ struct append_request {
     int64_t wall_ms;
     bool requires_magic_2;
     bool may_have_zstd;
+    bool may_wait; /* the write: until partition_log_write, which the caller makes soon */
 };
 NODISCARD int partition_log_append(struct partition_log *log,
                                    const struct append_request *request,
                                    struct append_result *result);
+
+/* Writes what appends with may_wait have left: many of one turn are one write. Reading, flushing,
+ * rolling and closing do it, too. An error takes the log out of service. */
+NODISCARD int partition_log_write(struct partition_log *log);
+
+/* What lies below is in the file. */
+int64_t partition_log_written_offset(const struct partition_log *log);
 
 /* ---- flush: prepare on the loop, run on a worker, end on the loop ------------------------------
  */

@@ -186,8 +186,54 @@ static int save_indexes(struct segment *segment)
     return error;
 }
 
+/* ---- collected appends ----------------------------------------------------------------------- */
+
+static void drop_pending(struct segment *segment)
+{
+    if (segment->pending != NULL) {
+        segment_pool_give_back(segment->place->pool, segment->pending);
+        segment->pending = NULL;
+    }
+}
+
+int segment_write_out(struct segment *segment)
+{
+    if (LIKELY(segment->pending == NULL)) {
+        return segment->write_error;
+    }
+    struct slice bytes = buffer_slice(segment->pending);
+    ASSERT(segment->file != NULL && segment->size >= bytes.len);
+    segment->write_error = file_write(segment->file->file, segment->size - bytes.len, bytes);
+    drop_pending(segment);
+    return segment->write_error;
+}
+
+static int write_now(struct segment *segment, struct slice bytes)
+{
+    int error = segment_write_out(segment);
+    return error == 0 ? file_write(segment->file->file, segment->size, bytes) : error;
+}
+
+static int collect(struct segment *segment, struct slice bytes)
+{
+    if (segment->pending != NULL && buffer_room(segment->pending) < bytes.len) {
+        int error = segment_write_out(segment);
+        if (error != 0) {
+            return error;
+        }
+    }
+    if (segment->pending == NULL) {
+        segment->pending = segment_pool_lend(segment->place->pool, SEGMENT_PENDING_BYTES_MAX);
+    }
+    buffer_append(segment->pending, bytes);
+    return segment->write_error;
+}
+
+/* ---- rest ------------------------------------------------------------------------------------ */
+
 static void forget_memory(struct segment *segment)
 {
+    drop_pending(segment);
     list_remove(&segment->resident_link);
     if (segment->file != NULL) {
         segment_file_drop(segment->file);
@@ -204,6 +250,7 @@ static void forget_memory(struct segment *segment)
 
 void segment_rest(struct segment *segment)
 {
+    segment->write_error = segment_write_out(segment); /* told by the next write */
     if (segment->is_indexed) {
         (void)save_indexes(segment);
     }
@@ -222,6 +269,9 @@ int segment_settle(struct segment *segment)
         return 0;
     }
     int error = segment_wake(segment);
+    if (error == 0) {
+        error = segment_write_out(segment);
+    }
     if (error != 0) {
         return error;
     }
@@ -293,7 +343,8 @@ int segment_append(struct segment *segment, const struct segment_append *append)
 {
     ASSERT(segment->file != NULL && segment->is_indexed);
     ASSERT(segment_takes(segment, append->bytes.len, append->last_offset));
-    int error = file_write(segment->file->file, segment->size, append->bytes);
+    bool waits = append->may_wait && append->bytes.len <= SEGMENT_WAIT_BYTES_MAX;
+    int error = waits ? collect(segment, append->bytes) : write_now(segment, append->bytes);
     if (error != 0) {
         return error;
     }
@@ -449,6 +500,9 @@ int segment_reindex(struct segment *segment, uint32_t index_interval_bytes)
 int segment_cut(struct segment *segment, uint64_t size)
 {
     int error = segment_open_file(segment);
+    if (error == 0) {
+        error = segment_write_out(segment);
+    }
     if (error == 0) {
         error = file_resize(segment->file->file, size);
     }

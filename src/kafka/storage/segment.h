@@ -9,6 +9,9 @@
  * The active segment also remembers where its last SEGMENT_RECENT batches lie, so that readers at
  * the tail, and the position of the high watermark, cost neither a read nor a search in the file.
  *
+ * Appends may be collected (segment_append.may_wait) until segment_write_out: many small batches of
+ * one turn are one write. `size` counts them; whatever reads the file writes them out first.
+ *
  * Ownership: the log (or the cleaner) owns its segments. Errors: ERR_CORRUPT is a batch that cannot
  * be where one must be; everything else is the disk. Source: LogSegment of Apache Kafka 3.9.
  */
@@ -25,6 +28,8 @@
 #define SEGMENT_RECENT 64u
 #define SEGMENT_SIZE_MAX ((uint64_t)INT32_MAX)
 #define TIMESTAMP_UNKNOWN INT64_MIN
+#define SEGMENT_WAIT_BYTES_MAX ((size_t)16 * 1024)     /* an append that may be collected */
+#define SEGMENT_PENDING_BYTES_MAX ((size_t)256 * 1024) /* collected in all */
 
 /* Where segments live: shared by all of one log. */
 struct segment_place {
@@ -64,6 +69,8 @@ struct segment {
     struct offset_index offsets;
     struct time_index times;
     struct recent_batches *recent; /* NULL: none yet */
+    struct buffer *pending;        /* the last bytes, not yet in the file; NULL: none */
+    int write_error;               /* of bytes that were put to rest and could not be written */
     uint32_t used_tick;
     uint32_t unindexed_bytes; /* appended since the last index entry */
     uint32_t aborted_count;   /* entries of the .txnindex, when known */
@@ -134,6 +141,7 @@ struct segment_append {
     int64_t max_timestamp_ms;        /* -1: none */
     int64_t offset_of_max_timestamp; /* the last offset of the batch that has it */
     uint32_t index_interval_bytes;
+    bool may_wait; /* for segment_write_out */
 };
 
 /* Is there room for so many bytes and for the relative offset? */
@@ -141,6 +149,9 @@ bool segment_takes(const struct segment *segment, size_t len, int64_t last_offse
 
 /* Writes behind the end. The caller has made the segment resident. */
 NODISCARD int segment_append(struct segment *segment, const struct segment_append *append);
+
+/* Writes what was collected. After an error nobody knows what is in the file: it comes again. */
+NODISCARD int segment_write_out(struct segment *segment);
 
 /* Remembers a batch that was just appended (only what is behind the others may be added). */
 void segment_remember(struct segment *segment, const struct batch_place *batch);

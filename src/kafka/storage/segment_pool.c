@@ -20,12 +20,43 @@ struct segment_pool *segment_pool_keep(struct segment_pool *pool)
     return pool;
 }
 
+static void free_buffer(struct buffer *buffer)
+{
+    buffer_release(buffer);
+    mem_free(buffer, sizeof *buffer);
+}
+
+struct buffer *segment_pool_lend(struct segment_pool *pool, size_t limit)
+{
+    if (LIKELY(pool->spare_count > 0)) {
+        struct buffer *buffer = pool->spare[--pool->spare_count];
+        buffer->limit = limit;
+        return buffer;
+    }
+    struct buffer *buffer = mem_alloc(sizeof *buffer);
+    buffer_init(buffer, limit);
+    return buffer;
+}
+
+void segment_pool_give_back(struct segment_pool *pool, struct buffer *buffer)
+{
+    if (pool->spare_count == POOL_SPARE_BUFFERS) {
+        free_buffer(buffer);
+        return;
+    }
+    buffer_clear(buffer, SIZE_MAX);
+    pool->spare[pool->spare_count++] = buffer;
+}
+
 void segment_pool_drop(struct segment_pool *pool)
 {
     ASSERT(pool->references > 0);
     pool->references -= 1;
     if (pool->references == 0) {
         ASSERT(pool->open_files == 0 && list_is_empty(&pool->resident));
+        while (pool->spare_count > 0) {
+            free_buffer(pool->spare[--pool->spare_count]);
+        }
         mem_free(pool, sizeof *pool);
     }
 }

@@ -6,6 +6,9 @@
  * does segment_pool_rest_idle for those that were not used for some ticks. What a reader still
  * holds (struct segment_file, counted) closes when the reader drops it.
  *
+ * The pool also lends the buffers in which segments collect appends until they are written: a turn
+ * that appends to a few logs, over and over, allocates nothing.
+ *
  * Ownership: counted, since readers may outlive logs. One thread.
  */
 #ifndef KAFKA_STORAGE_SEGMENT_POOL_H
@@ -13,12 +16,16 @@
 
 #include "runtime/runtime.h"
 
+#define POOL_SPARE_BUFFERS 32
+
 struct segment_pool {
     struct list resident; /* struct segment.resident_link, least recently used first */
     size_t open_files;
     size_t open_files_max;
     uint32_t tick;
     uint32_t references;
+    struct buffer *spare[POOL_SPARE_BUFFERS];
+    size_t spare_count;
 };
 
 struct segment_pool *segment_pool_new(size_t open_files_max);
@@ -27,6 +34,10 @@ void segment_pool_drop(struct segment_pool *pool);
 
 /* A tick of the owner's timer: rests what was not used for `ticks` of them. */
 void segment_pool_rest_idle(struct segment_pool *pool, uint32_t ticks);
+
+/* An empty buffer that may hold up to `limit` bytes; to be given back. */
+struct buffer *segment_pool_lend(struct segment_pool *pool, size_t limit);
+void segment_pool_give_back(struct segment_pool *pool, struct buffer *buffer);
 
 /* The descriptor of one segment, shared by the segment and its readers. */
 struct segment_file {

@@ -31,8 +31,11 @@ static const uint8_t *peek(struct batch_scan *scan, size_t len, int *error)
     if (scan->position < scan->chunk_at || scan->position + len > chunk_end) {
         size_t want = (size_t)MIN(scan->end - scan->position, scan->ahead);
         scan->chunk_at = scan->position;
-        *error = file_read(scan->segment->file->file, scan->position, scan->chunk, want,
-                           &scan->chunk_len);
+        *error = segment_write_out(scan->segment);
+        if (*error == 0) {
+            *error = file_read(scan->segment->file->file, scan->position, scan->chunk, want,
+                               &scan->chunk_len);
+        }
         if (*error == 0 && scan->chunk_len < len) {
             *error = ERR_CORRUPT; /* the file is shorter than it was */
         }
@@ -147,6 +150,9 @@ int segment_read_batch(struct segment *segment,
 {
     size_t got;
     int error = segment_open_file(segment);
+    if (error == 0) {
+        error = segment_write_out(segment);
+    }
     if (error != 0) {
         return error;
     }

@@ -280,6 +280,7 @@ static int16_t append(struct produce *produce,
         .wall_ms = produce->wall_ms,
         .requires_magic_2 = request->api_version >= VERSION_MAGIC_2,
         .may_have_zstd = request->api_version >= VERSION_ZSTD,
+        .may_wait = body->acks == 0 || waits_for_high_watermark(body, partition),
     };
     struct append_result result;
     partition_append(partition, &append, &result);
