@@ -202,7 +202,7 @@ void kafka_client_release(struct kafka_client *client)
     LIST_FOR_EACH(link, &client->peers)
     {
         struct peer *peer = CONTAINER_OF(link, struct peer, link);
-        peer_release(peer);
+        kafka_peer_release(peer);
         cancel_calls(&peer->sent);
         cancel_calls(&peer->queued);
     }

@@ -150,7 +150,7 @@ static void ask_again(struct peer *peer, const struct kafka_api_versions_respons
         }
     }
     if (peer->versions_version == 0) {
-        peer_fail(peer, "the broker supports no version of ApiVersions");
+        kafka_peer_fail(peer, "the broker supports no version of ApiVersions");
         return;
     }
     peer_send_versions(peer, MAX(version, 0));
@@ -176,7 +176,7 @@ static void take_versions(struct peer *peer, struct slice frame)
     arena_clear(&client->arena);
     bool is_ours = frame.len >= 6 && (int32_t)load_be32(frame.ptr) == peer->versions_correlation;
     if (!is_ours) {
-        peer_fail(peer, "malformed answer: is this a Kafka port without TLS and SASL?");
+        kafka_peer_fail(peer, "malformed answer: is this a Kafka port without TLS and SASL?");
         return;
     }
     int16_t error_code = (int16_t)load_be16(frame.ptr + 4);
@@ -189,8 +189,8 @@ static void take_versions(struct peer *peer, struct slice frame)
         error = 0;
     }
     if (error != 0 || (error_code != 0 && !is_old)) {
-        peer_fail(peer,
-                  error != 0 ? "malformed answer to ApiVersions" : kafka_error_name(error_code));
+        kafka_peer_fail(peer, error != 0 ? "malformed answer to ApiVersions"
+                                         : kafka_error_name(error_code));
         return;
     }
     if (is_old) {
@@ -248,12 +248,12 @@ static void take_answer(struct peer *peer, struct slice frame)
 {
     struct kafka_client *client = peer->client;
     if (frame.len < 4 || list_is_empty(&peer->sent)) {
-        peer_fail(peer, "an answer that nobody asked for");
+        kafka_peer_fail(peer, "an answer that nobody asked for");
         return;
     }
     struct call *call = CONTAINER_OF(peer->sent.next, struct call, link);
     if ((int32_t)load_be32(frame.ptr) != call->correlation) {
-        peer_fail(peer, "an answer out of order");
+        kafka_peer_fail(peer, "an answer out of order");
         return;
     }
     list_remove(&call->link);
@@ -267,7 +267,7 @@ static void take_answer(struct peer *peer, struct slice frame)
     int error = decode_response(call, frame, response);
     if (error != 0) {
         kafka_client_finish_later(call, ERR_CORRUPT, "malformed answer");
-        peer_fail(peer, "malformed answer");
+        kafka_peer_fail(peer, "malformed answer");
         return;
     }
     if (call->spec.response_message == &kafka_metadata_response_message) {
@@ -289,7 +289,8 @@ static size_t take_frames(struct peer *peer, struct tcp_stream *stream, struct s
     while (peer->stream == stream && !peer->client->is_released && bytes.len - taken >= 4) {
         uint32_t len = load_be32(bytes.ptr + taken);
         if (len > peer->client->config.response_bytes_max) {
-            peer_fail(peer, "an answer longer than is allowed: is this a Kafka port without TLS?");
+            kafka_peer_fail(peer,
+                            "an answer longer than is allowed: is this a Kafka port without TLS?");
             break;
         }
         if (bytes.len - taken - 4 < len) {

@@ -34,7 +34,7 @@ static void take_broker(struct kafka_client *client,
     } else if (strcmp(peer->host, host) != 0 || peer->port != (uint16_t)broker->port) {
         peer_set_address(peer, host, (uint16_t)broker->port);
         if (peer->stage != PEER_IDLE) {
-            peer_fail(peer, "the broker has another address now");
+            kafka_peer_fail(peer, "the broker has another address now");
         }
     }
     snprintf(peer->rack, sizeof peer->rack, "%.*s", (int)MIN(broker->rack.len, RACK_TEXT_MAX - 1),

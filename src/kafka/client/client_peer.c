@@ -88,7 +88,7 @@ static void open_next_address(struct peer *peer)
         }
         peer->stream = NULL;
     }
-    peer_fail(peer, error_text(error));
+    kafka_peer_fail(peer, error_text(error));
 }
 
 static void on_resolved(void *ctx, int error, const struct tcp_address *addresses, size_t count)
@@ -104,7 +104,7 @@ static void on_resolved(void *ctx, int error, const struct tcp_address *addresse
         memcpy(peer->addresses, addresses, peer->address_count * sizeof addresses[0]);
         open_next_address(peer);
     } else if (is_wanted) {
-        peer_fail(peer, error_text(error != 0 ? error : ERR_RESOLVE));
+        kafka_peer_fail(peer, error_text(error != 0 ? error : ERR_RESOLVE));
     }
     kafka_client_drop(client);
 }
@@ -189,7 +189,7 @@ static void give_back(struct peer *peer, struct list *calls, bool was_sent, cons
     (void)peer;
 }
 
-void peer_fail(struct peer *peer, const char *cause)
+void kafka_peer_fail(struct peer *peer, const char *cause)
 {
     struct kafka_client *client = peer->client;
     char text[CAUSE_TEXT_MAX];
@@ -215,7 +215,7 @@ void peer_fail(struct peer *peer, const char *cause)
     kafka_client_drop(client);
 }
 
-void peer_release(struct peer *peer)
+void kafka_peer_release(struct peer *peer)
 {
     drop_stream(peer);
     buffer_clear(&peer->partial, PARTIAL_KEEP_BYTES);
@@ -299,14 +299,14 @@ uint64_t peer_check_time(struct peer *peer, uint64_t now_ns)
                 open_next_address(peer);
                 break;
             }
-            peer_fail(peer, "no connection in time");
+            kafka_peer_fail(peer, "no connection in time");
             break;
         case PEER_RESOLVING:
-            peer_fail(peer, "the host's name was not resolved in time");
+            kafka_peer_fail(peer, "the host's name was not resolved in time");
             break;
         case PEER_AGREEING:
         case PEER_READY:
-            peer_fail(peer, "no answer in time");
+            kafka_peer_fail(peer, "no answer in time");
             break;
         }
     }
@@ -337,7 +337,7 @@ static void on_open(struct tcp_stream *stream, void *ctx, int error)
         if (peer->address_next < peer->address_count) {
             open_next_address(peer);
         } else {
-            peer_fail(peer, error_text(error));
+            kafka_peer_fail(peer, error_text(error));
         }
     }
     kafka_client_drop(client);
@@ -359,7 +359,8 @@ static void on_close(struct tcp_stream *stream, void *ctx, int reason)
         peer->stream = NULL;
         LOG("kafka-client", LOG_DEBUG, "%s: the connection is gone: %s", peer->address_text,
             error_text(reason));
-        peer_fail(peer, reason == 0 ? "the broker closed the connection" : error_text(reason));
+        kafka_peer_fail(peer,
+                        reason == 0 ? "the broker closed the connection" : error_text(reason));
     }
     kafka_client_drop(client);
 }

@@ -162,8 +162,8 @@ void peer_pump(struct peer *peer);
 uint64_t peer_check_time(struct peer *peer, uint64_t now_ns);
 
 /* The connection is useless; calls on it are tried again elsewhere. */
-void peer_fail(struct peer *peer, const char *cause);
-void peer_release(struct peer *peer);
+void kafka_peer_fail(struct peer *peer, const char *cause);
+void kafka_peer_release(struct peer *peer);
 
 /* ---- client_frames.c: bytes of a connection ---------------------------------------------------
  */
