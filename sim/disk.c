@@ -202,8 +202,11 @@ static bool fails(struct disk *disk, uint32_t once_in)
     return once_in > 0 && random_once_in(&disk->random, once_in);
 }
 
-static bool wants_to_fail(struct disk *disk, enum disk_op_kind kind)
+static bool wants_to_fail(struct disk *disk, enum disk_op_kind kind, uint32_t volume)
 {
+    if (disk->faults.volume != 0 && disk->faults.volume != volume) {
+        return false;
+    }
     switch (kind) {
     case DISK_READ:
     case DISK_LIST:
@@ -225,7 +228,7 @@ static bool wants_to_fail(struct disk *disk, enum disk_op_kind kind)
     return false;
 }
 
-int disk_begin(struct disk *disk, enum disk_op_kind kind, uint64_t *ns)
+int disk_begin(struct disk *disk, enum disk_op_kind kind, uint32_t volume, uint64_t *ns)
 {
     const struct disk_faults *faults = &disk->faults;
     disk->op_count += 1;
@@ -241,7 +244,7 @@ int disk_begin(struct disk *disk, enum disk_op_kind kind, uint64_t *ns)
         *ns += random_spread(&disk->random, NS_PER_MS, MAX(faults->slow_ns, NS_PER_MS));
         disk->counts.slow += 1;
     }
-    if (wants_to_fail(disk, kind)) {
+    if (wants_to_fail(disk, kind, volume)) {
         disk->counts.failed[kind] += 1;
         return ERR_IO;
     }
@@ -282,12 +285,39 @@ struct disk_inode *disk_find(struct disk *disk, const char *path)
     return name[0] == '\0' ? directory : names_get(&directory->cached_names, name);
 }
 
+void disk_set_volume(struct disk *disk, const char *directory, uint32_t volume)
+{
+    struct disk_inode *inode = disk_find(disk, directory);
+    ASSERT(inode != NULL && inode->is_directory);
+    inode->volume = volume;
+}
+
+uint32_t disk_volume(const struct disk *disk, const char *path)
+{
+    const struct disk_inode *at = disk->root;
+    char name[NAME_MAX_BYTES];
+    while (at->is_directory && path[0] == '/' && path[1] != '\0') {
+        size_t len = strcspn(path + 1, "/");
+        ASSERT(len < NAME_MAX_BYTES);
+        memcpy(name, path + 1, len);
+        name[len] = '\0';
+        const struct disk_inode *next = names_get(&at->cached_names, name);
+        if (next == NULL) {
+            break;
+        }
+        at = next;
+        path += 1 + len;
+    }
+    return at->volume;
+}
+
 struct disk_inode *disk_make(struct disk *disk, const char *path, bool is_directory)
 {
     char name[NAME_MAX_BYTES];
     struct disk_inode *directory = walk(disk, path, name);
     ASSERT(directory != NULL && names_get(&directory->cached_names, name) == NULL);
     struct disk_inode *inode = inode_new(disk, is_directory);
+    inode->volume = directory->volume;
     disk_names_put(&directory->cached_names, name, inode);
     note_name_change(directory, name, NULL, inode);
     return inode;

@@ -77,6 +77,7 @@ struct disk_inode {
     bool is_marked; /* found while collecting what no name leads to */
     int64_t modified_ms;
     uint64_t allocated; /* bytes that count against the disk's capacity */
+    uint32_t volume;    /* as its directory when it was made; see disk_set_volume */
 
     struct bytes cached;
     struct bytes durable;
@@ -94,6 +95,7 @@ struct disk_inode {
 /* What goes wrong, and how long things take. Chances are one in n; 0 is never. */
 struct disk_faults {
     uint64_t capacity; /* bytes; UINT64_MAX: endless */
+    uint32_t volume;   /* reads, writes and syncs fail on this one only; 0: on all */
     uint32_t read_error_once_in;
     uint32_t write_error_once_in;
     uint32_t sync_error_once_in;
@@ -148,12 +150,18 @@ void disk_init(struct disk *disk, struct schedule *schedule, const struct random
 void disk_release(struct disk *disk);
 
 /* Before each operation: 0, or how it fails. *ns grows by the time it takes. */
-NODISCARD int disk_begin(struct disk *disk, enum disk_op_kind kind, uint64_t *ns);
+NODISCARD int disk_begin(struct disk *disk, enum disk_op_kind kind, uint32_t volume, uint64_t *ns);
 
 /* ---- names ---- */
 
 /* NULL when there is no such file or directory. */
 struct disk_inode *disk_find(struct disk *disk, const char *path);
+
+/* Directories can be volumes, which fail each by itself: what is made in one later belongs to it.
+ * Volume 0 is the rest. disk_volume: of a path, or of the nearest directory above it that is
+ * there. */
+void disk_set_volume(struct disk *disk, const char *directory, uint32_t volume);
+uint32_t disk_volume(const struct disk *disk, const char *path);
 
 /* Makes an empty file or directory; the parent is there, the name is not. */
 struct disk_inode *disk_make(struct disk *disk, const char *path, bool is_directory);

@@ -27,16 +27,21 @@ static int failed(int error, const char *words)
     return error;
 }
 
-static int begin(struct runtime *runtime, enum disk_op_kind kind)
+static int begin(struct runtime *runtime, enum disk_op_kind kind, uint32_t volume)
 {
     if (runtime->is_dead) {
         return failed(ERR_IO, "the machine has lost its power");
     }
-    int error = disk_begin(runtime->disk, kind, &runtime->blocked_ns);
+    int error = disk_begin(runtime->disk, kind, volume, &runtime->blocked_ns);
     if (runtime->is_dead) {
         return failed(ERR_IO, "the machine has lost its power");
     }
     return error == 0 ? 0 : failed(error, "Input/output error");
+}
+
+static int begin_at(struct runtime *runtime, enum disk_op_kind kind, const char *path)
+{
+    return begin(runtime, kind, disk_volume(runtime->disk, path));
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -58,7 +63,7 @@ static bool has_parent(struct disk *disk, const char *path)
 int file_open(struct runtime *runtime, const char *path, unsigned flags, struct file **opened)
 {
     struct disk *disk = runtime->disk;
-    int error = begin(runtime, DISK_OPEN);
+    int error = begin_at(runtime, DISK_OPEN, path);
     if (error != 0) {
         return error;
     }
@@ -100,7 +105,7 @@ int file_close(struct file *file)
 
 int file_size(struct file *file, uint64_t *size)
 {
-    int error = begin(file->runtime, DISK_STAT);
+    int error = begin(file->runtime, DISK_STAT, file->inode->volume);
     *size = file->inode->cached.len;
     return error;
 }
@@ -108,7 +113,7 @@ int file_size(struct file *file, uint64_t *size)
 int file_read(struct file *file, uint64_t offset, void *bytes, size_t len, size_t *got)
 {
     *got = 0;
-    int error = begin(file->runtime, DISK_READ);
+    int error = begin(file->runtime, DISK_READ, file->inode->volume);
     if (error != 0) {
         return error;
     }
@@ -122,7 +127,7 @@ int file_read(struct file *file, uint64_t offset, void *bytes, size_t len, size_
 
 int file_write(struct file *file, uint64_t offset, struct slice bytes)
 {
-    int error = begin(file->runtime, DISK_WRITE);
+    int error = begin(file->runtime, DISK_WRITE, file->inode->volume);
     if (error != 0) {
         return error;
     }
@@ -134,7 +139,7 @@ int file_write(struct file *file, uint64_t offset, struct slice bytes)
 int file_sync(struct file *file)
 {
     struct runtime *runtime = file->runtime;
-    int error = begin(runtime, DISK_SYNC);
+    int error = begin(runtime, DISK_SYNC, file->inode->volume);
     if (error == 0) {
         disk_sync(file->inode);
     } else if (!runtime->is_dead) {
@@ -145,7 +150,7 @@ int file_sync(struct file *file)
 
 int file_resize(struct file *file, uint64_t size)
 {
-    int error = begin(file->runtime, DISK_RESIZE);
+    int error = begin(file->runtime, DISK_RESIZE, file->inode->volume);
     if (error == 0) {
         disk_resize(file->inode, size);
     }
@@ -154,7 +159,7 @@ int file_resize(struct file *file, uint64_t size)
 
 int file_zero_ahead(struct file *file, uint64_t offset, uint64_t len)
 {
-    int error = begin(file->runtime, DISK_WRITE);
+    int error = begin(file->runtime, DISK_WRITE, file->inode->volume);
     if (error != 0) {
         return error;
     }
@@ -164,7 +169,7 @@ int file_zero_ahead(struct file *file, uint64_t offset, uint64_t len)
 
 int file_lock(struct file *file)
 {
-    int error = begin(file->runtime, DISK_STAT);
+    int error = begin(file->runtime, DISK_STAT, file->inode->volume);
     if (error != 0) {
         return error;
     }
@@ -180,7 +185,7 @@ int file_lock(struct file *file)
 
 int path_stat(struct runtime *runtime, const char *path, struct path_info *info)
 {
-    int error = begin(runtime, DISK_STAT);
+    int error = begin_at(runtime, DISK_STAT, path);
     if (error != 0) {
         return error;
     }
@@ -198,7 +203,7 @@ int path_stat(struct runtime *runtime, const char *path, struct path_info *info)
 
 int path_rename(struct runtime *runtime, const char *from, const char *to)
 {
-    int error = begin(runtime, DISK_RENAME);
+    int error = begin_at(runtime, DISK_RENAME, from);
     if (error != 0) {
         return error;
     }
@@ -208,7 +213,7 @@ int path_rename(struct runtime *runtime, const char *from, const char *to)
 
 int path_remove(struct runtime *runtime, const char *path)
 {
-    int error = begin(runtime, DISK_REMOVE);
+    int error = begin_at(runtime, DISK_REMOVE, path);
     if (error != 0) {
         return error;
     }
@@ -218,7 +223,7 @@ int path_remove(struct runtime *runtime, const char *path)
 
 int directory_sync(struct runtime *runtime, const char *path)
 {
-    int error = begin(runtime, DISK_SYNC_DIRECTORY);
+    int error = begin_at(runtime, DISK_SYNC_DIRECTORY, path);
     struct disk_inode *inode = disk_find(runtime->disk, path);
     if (runtime->is_dead) {
         return error;
@@ -245,7 +250,7 @@ int directory_create(struct runtime *runtime, const char *path)
         }
         memcpy(part, path, end);
         part[end] = '\0';
-        int error = begin(runtime, DISK_MAKE_DIRECTORY);
+        int error = begin_at(runtime, DISK_MAKE_DIRECTORY, part);
         if (error != 0) {
             return error;
         }
@@ -264,7 +269,7 @@ int directory_list(struct runtime *runtime,
                    void (*entry)(void *ctx, const char *name),
                    void *ctx)
 {
-    int error = begin(runtime, DISK_LIST);
+    int error = begin_at(runtime, DISK_LIST, path);
     if (error != 0) {
         return error;
     }
@@ -281,8 +286,7 @@ int path_space(struct runtime *runtime,
                uint64_t *free_bytes,
                uint64_t *total_bytes)
 {
-    (void)path;
-    int error = begin(runtime, DISK_STAT);
+    int error = begin_at(runtime, DISK_STAT, path);
     uint64_t used = disk_used(runtime->disk);
     uint64_t capacity = MIN(runtime->disk->faults.capacity, UINT64_C(1) << 40);
     *total_bytes = capacity;

@@ -8,6 +8,7 @@ void ghost_init(struct ghost *ghost)
 {
     *ghost = (struct ghost){0};
     u64_map_init(&ghost->places);
+    u64_map_init(&ghost->producer_ids);
     for (int i = 0; i < PARTITIONS; i++) {
         for (int key = 0; key < KEYS; key++) {
             ghost->partitions[i].last_acked_of[key] = -1;
@@ -18,9 +19,10 @@ void ghost_init(struct ghost *ghost)
 void ghost_release(struct ghost *ghost)
 {
     u64_map_release(&ghost->places);
+    u64_map_release(&ghost->producer_ids);
     for (int i = 0; i < PARTITIONS; i++) {
         heap_free(ghost->partitions[i].values);
-        heap_free(ghost->partitions[i].acked);
+        heap_free(ghost->partitions[i].timestamps_ms);
     }
 }
 
@@ -33,11 +35,12 @@ static bool reserve(struct kafka_world *world, struct ghost_partition *partition
     while (partition->cap <= (size_t)offset) {
         size_t cap = partition->cap == 0 ? 1024 : partition->cap * 2;
         partition->values = heap_resize(partition->values, cap * sizeof *partition->values);
-        partition->acked = heap_resize(partition->acked, cap * sizeof *partition->acked);
+        partition->timestamps_ms = heap_resize(partition->timestamps_ms,
+                                               cap * sizeof *partition->timestamps_ms);
         memset(partition->values + partition->cap, 0,
                (cap - partition->cap) * sizeof *partition->values);
-        memset(partition->acked + partition->cap, 0,
-               (cap - partition->cap) * sizeof *partition->acked);
+        memset(partition->timestamps_ms + partition->cap, 0,
+               (cap - partition->cap) * sizeof *partition->timestamps_ms);
         partition->cap = cap;
     }
     partition->count = MAX(partition->count, (size_t)offset + 1);
@@ -79,7 +82,6 @@ void ghost_ack(struct kafka_world *world,
         if (!stands(world, idx, offset, values[i], "acknowledged")) {
             return;
         }
-        partition->acked[offset] = true;
         partition->acked_end = MAX(partition->acked_end, offset + 1);
         int64_t *last = &partition->last_acked_of[values[i] % KEYS];
         *last = MAX(*last, offset);
@@ -87,7 +89,11 @@ void ghost_ack(struct kafka_world *world,
     world->ghost.acks += (uint64_t)count;
 }
 
-void ghost_read(struct kafka_world *world, int idx, int64_t offset, uint64_t value)
+void ghost_read(struct kafka_world *world,
+                int idx,
+                int64_t offset,
+                uint64_t value,
+                int64_t timestamp_ms)
 {
     uint64_t place = (uint64_t)idx << 48 | (uint64_t)offset;
     uint64_t before;
@@ -103,6 +109,25 @@ void ghost_read(struct kafka_world *world, int idx, int64_t offset, uint64_t val
             (unsigned long long)(before & 0xffffffffffff), (unsigned long long)(before >> 48));
         return;
     }
+    int64_t *known_ms = &world->ghost.partitions[idx].timestamps_ms[offset];
+    if (*known_ms != 0 && *known_ms != timestamp_ms) {
+        kafka_world_fail(world, VERDICT_WRONG,
+                         "K-INV7: offset %lld of partition %d had time %lld, and has %lld now",
+                         (long long)offset, idx, (long long)*known_ms, (long long)timestamp_ms);
+        return;
+    }
+    *known_ms = timestamp_ms;
     u64_map_put(&world->ghost.places, value, place);
     world->ghost.reads += 1;
+}
+
+void ghost_producer_id(struct kafka_world *world, int64_t producer_id)
+{
+    uint64_t times;
+    if (producer_id < 0 || u64_map_get(&world->ghost.producer_ids, (uint64_t)producer_id, &times)) {
+        kafka_world_fail(world, VERDICT_WRONG, "I1: the producer id %lld is given out twice",
+                         (long long)producer_id);
+        return;
+    }
+    u64_map_put(&world->ghost.producer_ids, (uint64_t)producer_id, 1);
 }

@@ -34,6 +34,20 @@ static void on_stop_at(void *ctx)
     machine_cut_power(machine, machine->keep);
 }
 
+/* Both log directories stand, each on a volume of its own. */
+static void make_volumes(struct disk *disk)
+{
+    (void)disk_make(disk, "/data", true);
+    for (int i = 1; i <= LOG_DIRS; i++) {
+        char path[32];
+        snprintf(path, sizeof path, LOG_DIR_PATTERN, i);
+        (void)disk_make(disk, path, true);
+        disk_set_volume(disk, path, (uint32_t)i);
+        disk_sync(disk_find(disk, "/data"));
+    }
+    disk_sync(disk_find(disk, "/"));
+}
+
 void machine_init(struct machine *machine,
                   struct kafka_world *world,
                   bool is_broker,
@@ -44,11 +58,39 @@ void machine_init(struct machine *machine,
         .world = world, .is_broker = is_broker, .name = is_broker ? "broker" : "zookeeper"};
     random_split(seed, is_broker ? 0x62726f6b : 0x7a6f6f, &disk_seed);
     disk_init(&machine->disk, &world->schedule, &disk_seed);
+    if (is_broker) {
+        make_volumes(&machine->disk);
+    }
     machine->disk.on_stop_at = on_stop_at;
     machine->disk.stop_ctx = machine;
 }
 
 /* ---- ending ---------------------------------------------------------------------------------- */
+
+static uint64_t disk_failures(const struct disk *disk)
+{
+    uint64_t failures = 0;
+    for (int kind = 0; kind < DISK_OP_KINDS; kind++) {
+        failures += disk->counts.failed[kind];
+    }
+    return failures;
+}
+
+bool machine_met_disk_errors(const struct machine *machine)
+{
+    return disk_failures(&machine->disk) > machine->disk_failures_at_start;
+}
+
+bool machine_has_offline_dir(const struct machine *machine)
+{
+    return machine->broker != NULL && machine->broker->logs != NULL &&
+           log_store_offline_count(machine->broker->logs) > 0;
+}
+
+bool machine_has_lost_pages(const struct machine *machine)
+{
+    return machine->disk.counts.dropped_by_sync_error > machine->drops_seen;
+}
 
 static void note_statistics(struct machine *machine)
 {
@@ -60,13 +102,16 @@ static void note_statistics(struct machine *machine)
     const struct log_store_stats *stats = log_store_stats(broker->logs);
     world->campaign->cleaner_runs += stats->cleaner_runs;
     world->campaign->marks[KAFKA_MARK_COMPACTED] += stats->cleaner_runs > 0;
-    if (stats->cleaner_uncleanable > 0) {
+    if (stats->cleaner_uncleanable > 0 && !machine_met_disk_errors(machine)) {
         kafka_world_fail(world, VERDICT_WRONG, "a log could not be compacted");
     }
     for (size_t i = 0; i < log_store_dir_count(broker->logs); i++) {
         if (log_store_dir(broker->logs, i)->refused_appends > 0) {
             kafka_mark(world, KAFKA_MARK_REFUSED);
         }
+    }
+    if (log_store_offline_count(broker->logs) > machine->offline_at_start) {
+        kafka_mark(world, KAFKA_MARK_DIR_FAILED);
     }
 }
 
@@ -136,6 +181,16 @@ void machine_kill(struct machine *machine)
     }
 }
 
+/* The memory of the machine is gone, and with it what a failed sync has left there. */
+static void lose_pages(struct machine *machine, enum disk_keep keep)
+{
+    if (machine_has_lost_pages(machine)) {
+        kafka_mark(machine->world, KAFKA_MARK_SYNC_DROPPED);
+    }
+    machine->drops_seen = machine->disk.counts.dropped_by_sync_error;
+    disk_power_cut(&machine->disk, keep);
+}
+
 void machine_cut_power(struct machine *machine, enum disk_keep keep)
 {
     if (machine->runtime == NULL || machine->state == MACHINE_DYING) {
@@ -144,7 +199,7 @@ void machine_cut_power(struct machine *machine, enum disk_keep keep)
     sim_trace("%s: power cut, keeping kind %d", machine->name, (int)keep);
     uint64_t lost = machine->disk.counts.lost_writes;
     begin_dying(machine, false);
-    disk_power_cut(&machine->disk, keep);
+    lose_pages(machine, keep);
     if (machine->is_broker && machine->disk.counts.lost_writes > lost) {
         kafka_mark(machine->world, KAFKA_MARK_LOST_WRITES);
     }
@@ -186,6 +241,10 @@ static void on_failed(void *ctx, const char *text)
     bool was_bad = !world->is_healed || world->schedule.now_ns < world->healed_ns + 15 * NS_PER_S;
     bool is_excused = (was_bad && strncmp(text, "Timed out waiting for connection", 32) == 0) ||
                       strncmp(text, "Error while creating ephemeral", 30) == 0;
+    if (machine->is_broker && machine_met_disk_errors(machine)) {
+        kafka_mark(machine->world, KAFKA_MARK_ALL_DIRS_FAILED);
+        is_excused = true;
+    }
     if (!is_excused) {
         kafka_world_fail(machine->world, VERDICT_WRONG, "%s gave up on a good machine: %s",
                          machine->name, text);
@@ -201,7 +260,10 @@ static void on_started(void *ctx)
     struct kafka_world *world = machine->world;
     sim_trace("broker serves");
     machine->is_ready = true;
-    if (machine->generation > 1) {
+    machine->offline_at_start = log_store_offline_count(machine->broker->logs);
+    if (machine->offline_at_start > 0) {
+        kafka_mark(world, KAFKA_MARK_DIR_FAILED_AT_START);
+    } else if (machine->generation > 1) {
         kafka_mark(world, log_store_dir(machine->broker->logs, 0)->was_clean
                               ? KAFKA_MARK_CLEAN_RESTART
                               : KAFKA_MARK_RECOVERED);
@@ -252,6 +314,8 @@ void machine_start(struct machine *machine)
     machine->runtime->wall_offset_ms = &machine->wall_offset_ms;
     machine->state = MACHINE_UP;
     machine->is_starting = true;
+    machine->offline_at_start = 0;
+    machine->disk_failures_at_start = disk_failures(&machine->disk);
     sim_runtime_enter(machine->runtime);
     int error = machine->is_broker ? start_broker(machine, &message)
                                    : start_zookeeper(machine, &message);
@@ -260,6 +324,9 @@ void machine_start(struct machine *machine)
     machine->is_starting = false;
     if (machine->runtime->is_dead) {
         post(machine, EVENT_BURY, 0);
+    } else if (error != 0 && machine_met_disk_errors(machine)) {
+        sim_trace("%s does not start: %s", machine->name, message.text);
+        machine_kill(machine);
     } else if (error != 0) {
         kafka_world_fail(world, VERDICT_WRONG, "%s refuses to start on a good machine: %s",
                          machine->name, message.text);
@@ -280,6 +347,10 @@ static void on_machine_event(void *ctx, uint64_t argument)
         if (machine->runtime != NULL) {
             disk_process_ended(&machine->disk);
             end_incarnation(machine);
+            if (machine_has_lost_pages(machine)) {
+                sim_trace("%s: the machine is restarted after a failed sync", machine->name);
+                lose_pages(machine, KEEP_ALL);
+            }
             post(machine, EVENT_START,
                  random_spread(&machine->world->nemesis, NS_PER_MS, DOWN_MAX_NS));
         }

@@ -150,7 +150,9 @@ void shard_load_release(struct group_shard *shard)
 static void read_work(struct runtime_job *job)
 {
     struct group_shard *shard = CONTAINER_OF(job, struct group_shard, job);
-    shard->read_error = log_range_read(&shard->range, 0, shard->bytes, shard->range.len);
+    shard->read_error = shard->range.file == NULL
+                            ? ERR_IO
+                            : log_range_read(&shard->range, 0, shard->bytes, shard->range.len);
 }
 
 static void read_done(struct runtime_job *job)
@@ -183,7 +185,10 @@ static void load_next(struct group_shard *shard)
         partition_log_read(shard->partition->log, shard->next_offset, SLICE_BYTES, true,
                            shard->load_end, &read);
     }
-    if (read.error != 0 || read.range.len == 0) {
+    /* A disk that does not read is not an empty log: groups would come up without their offsets.
+     * The job below ends in ERR_IO, and the directory goes out of service when that is done. */
+    bool is_unreadable = read.error == KAFKA_ERROR_KAFKA_STORAGE_ERROR;
+    if (!is_unreadable && (read.error != 0 || read.range.len == 0)) {
         if (shard->next_offset < shard->load_end) {
             LOG("groups", LOG_ERROR, "%s-%d: cannot be read from offset %" PRId64 " on",
                 GROUP_OFFSETS_TOPIC, shard->index, shard->next_offset);
