@@ -408,8 +408,9 @@ static void test_a_read_only_server(void **state)
     struct test_server server;
     struct test_client a;
     test_server_init(&server);
-    server.config.read_only = true;
     test_server_start(&server);
+    service_stop(&server.machine.service, &server.outbox);
+    service_begin(&server.machine.service, SERVICE_READ_ONLY, true, server.now_ms);
     test_client_open(&server, &a);
     test_send_connect(&server, &a, 0, 10000, 0, SLICE_NULL);
     test_expect_closed(&a, CLOSE_NOT_READ_ONLY);

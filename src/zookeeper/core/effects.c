@@ -6,6 +6,7 @@
 #include "zookeeper/core/effects.h"
 
 #include "base/memory.h"
+#include "zookeeper/core/quorum.h"
 
 #define OUTBOX_FIRST_EFFECTS ((size_t)64)
 #define OUTBOX_KEEP_BYTES ((size_t)4 << 20)
@@ -17,8 +18,28 @@ void zk_outbox_init(struct zk_outbox *outbox)
     buffer_init(&outbox->bytes, SIZE_MAX);
 }
 
+static void drop_configs(struct zk_outbox *outbox)
+{
+    for (size_t i = 0; outbox->config_count > 0 && i < outbox->count; i++) {
+        if (outbox->effects[i].config != NULL) {
+            quorum_config_drop(outbox->effects[i].config);
+            outbox->config_count -= 1;
+        }
+    }
+}
+
+void zk_outbox_add_config(struct zk_outbox *outbox, struct quorum_config *config, bool is_committed)
+{
+    struct zk_effect *effect = zk_outbox_add(outbox, ZK_EFFECT_PEER);
+    effect->peer_kind = PEER_EFFECT_CONFIG;
+    effect->config = quorum_config_keep(config);
+    effect->is_committed = is_committed;
+    outbox->config_count += 1;
+}
+
 void zk_outbox_release(struct zk_outbox *outbox)
 {
+    drop_configs(outbox);
     mem_free(outbox->effects, outbox->cap * sizeof *outbox->effects);
     buffer_release(&outbox->bytes);
     zk_outbox_init(outbox);
@@ -26,6 +47,7 @@ void zk_outbox_release(struct zk_outbox *outbox)
 
 void zk_outbox_clear(struct zk_outbox *outbox)
 {
+    drop_configs(outbox);
     outbox->count = 0;
     buffer_clear(&outbox->bytes, OUTBOX_KEEP_BYTES);
     if (outbox->cap > OUTBOX_KEEP_EFFECTS) {

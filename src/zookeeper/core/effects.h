@@ -51,9 +51,11 @@ enum zk_peer_event_kind {
     PEER_EVENT_EPOCH_PERSISTED, /* epoch_kind, zxid = the epoch */
     PEER_EVENT_SNAPSHOT_BEGAN,  /* LINK_SEND_SNAPSHOT of `link` begins now, at state zxid */
     PEER_EVENT_SNAPSHOT_SENT,   /* all its bytes are queued; what was held back follows them */
-    PEER_EVENT_SNAPSHOT_READ,   /* LINK_READ_SNAPSHOT: the tree is loaded; error < 0: it is not */
-    PEER_EVENT_SNAPSHOT_TAKEN,  /* TAKE_SNAPSHOT: on disk and synced */
-    PEER_EVENT_TRUNCATED,       /* TRUNCATE: log cut, tree loaded anew; zxid = the tree's last */
+    PEER_EVENT_SNAPSHOT_READ,  /* LINK_READ_SNAPSHOT: the tree is loaded; error < 0: it is as before
+                                */
+    PEER_EVENT_SNAPSHOT_TAKEN, /* TAKE_SNAPSHOT: on disk and synced */
+    PEER_EVENT_TRUNCATED,      /* TRUNCATE: log cut, tree loaded anew; zxid = the tree's last. error
+                                < 0: nothing could be cut (there is no snapshot before it) */
     PEER_EVENT_LOG_READ, /* READ_LOG of `link`: `frame` = entries (u32 length, txn bytes) each;
                           error < 0: not there (ERR_NOT_FOUND) or too much (ERR_LIMIT) */
 };
@@ -103,8 +105,9 @@ enum zk_peer_effect_kind {
     PEER_EFFECT_LINK_SEND_SNAPSHOT, /* the tree's body, then "BenWasHere": SNAPSHOT_BEGAN when it is
                                      this link's turn (the machine then sends the SNAP packet, which
                                      goes in front), SNAPSHOT_SENT at the end */
-    PEER_EFFECT_LINK_READ_SNAPSHOT, /* what follows on the link is a body and its signature: reset
-                                     the tree, load it; SNAPSHOT_READ. Closing the link ends it */
+    PEER_EFFECT_LINK_READ_SNAPSHOT, /* what follows on the link is a body and its signature: it
+                                     becomes the tree when it is whole, and nothing changes before;
+                                     SNAPSHOT_READ. Closing the link ends it */
     PEER_EFFECT_TAKE_SNAPSHOT, /* write one of the tree as it is, synced, in place, then drop all
                                 txns and snapshots above its zxid: SNAPSHOT_TAKEN. The log begins
                                 a new file */
@@ -115,8 +118,8 @@ enum zk_peer_effect_kind {
     PEER_EFFECT_PERSIST_EPOCH, /* epoch_kind, zxid = epoch: behind every PERSIST before it; durable:
                                 EPOCH_PERSISTED */
     PEER_EFFECT_CONFIG,        /* `config` is in force (is_committed) or proposed: the dynamic file,
-                                ports and peers follow it. Kept by the effect until it is performed
-                                or cleared */
+                                ports and peers follow it. Kept by the effect until the outbox is
+                                cleared */
     PEER_EFFECT_ROLE, /* state, zab_state, is_serving or is_read_only of the peer changed: for the
                        log, ports, status. `bytes` says why, when there is something to say. In
                        order with the other effects */
@@ -161,6 +164,7 @@ struct zk_outbox {
     struct zk_effect *effects;
     size_t count;
     size_t cap;
+    size_t config_count; /* effects that keep a configuration */
     struct buffer bytes;
 };
 
@@ -170,6 +174,11 @@ void zk_outbox_clear(struct zk_outbox *outbox);
 
 /* Adds an effect, zeroed but for its kind. The pointer is good until the next add. */
 struct zk_effect *zk_outbox_add(struct zk_outbox *outbox, enum zk_effect_kind kind);
+
+/* A CONFIG effect, which keeps `config` until it is cleared. */
+void zk_outbox_add_config(struct zk_outbox *outbox,
+                          struct quorum_config *config,
+                          bool is_committed);
 
 static inline struct slice zk_effect_bytes(const struct zk_outbox *outbox,
                                            const struct zk_effect *effect)

@@ -40,22 +40,24 @@ struct learner {
     int64_t epoch;        /* the leader's, once it has said it */
     bool epoch_counts;    /* it was new to us: our ACKEPOCH counts */
     int64_t sync_zxid;    /* of DIFF, TRUNC, SNAP */
+    bool asked_epoch;     /* PERSIST_EPOCH of the current one is on its way */
     bool has_newleader;   /* NEWLEADER came (it may while SAVING) */
     int64_t last_zxid;    /* last one proposed or informed: contiguity */
-    /* Proposals that are not in the log yet: those that came before the disk was ready for them, or
-     * without a COMMIT before UPTODATE. i64 zxid, u32 length, bytes each. */
+    /* Until BROADCAST: proposals that are not in the log yet, because the disk was not ready for
+     * them, or because they came without a COMMIT before UPTODATE. i64 zxid, u32 length, bytes. */
     struct buffer waiting;
-    size_t waiting_start;
-    uint64_t waiting_count;
-    uint64_t committed_count; /* of those that are neither applied: their commit came, in order */
-    int64_t committed_zxid;   /* the last commit that came */
-    bool waits_for_config;    /* NEWLEADER's is to be activated at UPTODATE */
-    struct buffer config;     /* its text */
+    size_t waiting_start;     /* of the first */
+    size_t uncommitted_start; /* of the first whose COMMIT has not come */
+    struct buffer config;     /* NEWLEADER's, to be activated at UPTODATE; empty: none */
     int64_t acked_zxid;       /* last PROPOSAL acknowledged */
     struct list syncs;        /* private: in the order in which they were sent */
     uint64_t heard_ms;        /* of the leader last */
     uint64_t input_bytes;     /* link->input_bytes then */
+    struct arena arena;       /* of one packet */
 };
+
+/* What may wait at most; a leader that sends more before UPTODATE is left. */
+#define LEARNER_WAITING_BYTES_MAX ((size_t)512 << 20)
 
 /* The election is decided: connects to the leader. */
 struct learner *learner_begin(struct peer *peer,

@@ -29,6 +29,7 @@
 #ifndef ZOOKEEPER_CORE_PEER_H
 #define ZOOKEEPER_CORE_PEER_H
 
+#include "zookeeper/core/commit_log.h"
 #include "zookeeper/core/election.h"
 #include "zookeeper/core/service.h"
 
@@ -51,6 +52,7 @@ struct peer_config {
     bool local_sessions_enabled;             /* localSessionsEnabled */
     bool local_sessions_upgrading_enabled;   /* localSessionsUpgradingEnabled */
     bool reconfig_enabled;                   /* reconfigEnabled */
+    bool standalone_enabled;                 /* standaloneEnabled: at least two voters remain */
     int32_t observer_reconnect_delay_ms;
     int32_t observer_election_delay_ms;
     struct election_config election;
@@ -61,8 +63,9 @@ struct learner; /* learner.h */
 
 struct peer {
     const struct peer_config *config;
-    struct service service; /* first used by the host for loading, as standalone's */
-    struct prep prep;       /* used while leading */
+    struct service service;       /* first used by the host for loading, as standalone's */
+    struct prep prep;             /* used while leading */
+    struct commit_log commit_log; /* the last txns, for learners to come */
     struct election election;
     enum peer_state state;
     bool is_serving;   /* in broadcast: clients are taken */

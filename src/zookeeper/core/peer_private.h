@@ -12,35 +12,12 @@
 
 #include "base/random.h"
 #include "zookeeper/core/peer.h"
-
-#define ZXID_COUNTER_MAX INT64_C(0xffffffff)
-
-static inline int64_t zxid_epoch(int64_t zxid)
-{
-    return (int64_t)((uint64_t)zxid >> 32);
-}
-
-static inline int64_t zxid_counter(int64_t zxid)
-{
-    return zxid & ZXID_COUNTER_MAX;
-}
-
-static inline int64_t zxid_of(int64_t epoch, int64_t counter)
-{
-    return (int64_t)((uint64_t)epoch << 32) | counter;
-}
-
-/* May `next` stand behind `last` in a history (ZOOKEEPER-4925)? */
-static inline bool zxid_follows(int64_t last, int64_t next)
-{
-    return next == last + 1 || (zxid_epoch(next) > zxid_epoch(last) && zxid_counter(next) == 1);
-}
+#include "zookeeper/core/quorum_packet.h"
 
 /* What the host is doing with the tree, so that it cannot be looked at or added to. */
 enum peer_tree_state {
     PEER_TREE_READY,
-    PEER_TREE_READING, /* LINK_READ_SNAPSHOT: half of somebody else's */
-    PEER_TREE_BROKEN,  /* that ended in the middle */
+    PEER_TREE_READING, /* LINK_READ_SNAPSHOT: may become somebody else's */
     PEER_TREE_SAVING,  /* TAKE_SNAPSHOT of it: the log goes on behind it only when it is durable */
     PEER_TREE_LOADING, /* TRUNCATE */
 };
@@ -50,8 +27,9 @@ struct peer_private {
     size_t unapplied_start;
     uint64_t unapplied_count;
     enum peer_tree_state tree_state;
-    bool has_role;       /* leader or learner is there */
     bool gives_up;       /* the role ends when the step returns */
+    bool needs_snapshot; /* TRUNCATE could not be done: only a SNAP can help */
+    int64_t attempts;    /* LINK_CONNECTs so far */
     bool waits_for_tree; /* LOOKING begins when the tree is READY again */
     const char *reason;  /* of gives_up */
     int64_t designated;  /* whom the next first vote is for; -1: oneself */
@@ -68,6 +46,9 @@ void peer_log(struct peer *peer, int64_t zxid, struct slice txn, struct zk_outbo
 
 /* The oldest txn that is logged and not applied; 0: none. */
 int64_t peer_next_unapplied(const struct peer *peer);
+
+/* Its bytes; they borrow until the next peer_log or peer_apply_next. */
+struct slice peer_next_txn(const struct peer *peer);
 
 /* That txn is committed: applies it, which answers who asked for it here. */
 void peer_apply_next(struct peer *peer, const struct zk_event *event, struct zk_outbox *outbox);
@@ -112,7 +93,10 @@ void peer_set_zab_state(struct peer *peer, const char *zab_state, struct zk_outb
  * now on, unless it is older. The text may come from outside: ERR_CONFIG. */
 NODISCARD int peer_see_config(struct peer *peer, struct slice text, struct zk_outbox *outbox);
 
-/* The last seen configuration, or one of this text, is in force (QuorumPeer.processReconfig). True:
+/* This configuration is in force; takes it over. */
+void peer_set_committed(struct peer *peer, struct quorum_config *config, struct zk_outbox *outbox);
+
+/* The configuration of this text is in force (QuorumPeer.processReconfig). True:
  * the change is so big that a new election must follow (the caller then gives up; the next first
  * vote is for `designated`, when it is >= 0). Without reconfigEnabled nothing happens. */
 bool peer_activate_config(struct peer *peer,

@@ -36,8 +36,9 @@ void service_init(struct service *service,
     list_init(&private->blocked);
     buffer_init(&private->scratch, SIZE_MAX);
     buffer_init(&private->containers.paths, SIZE_MAX);
-    private->containers.next_ms = UINT64_MAX;
-    private->containers.next_check_ms = UINT64_MAX;
+    list_init(&private->orphans);
+    u64_map_init(&private->revalidating);
+    containers_stop(service);
     tree_init(&service->tree, &config->tree);
     session_table_init(&service->sessions, config->tick_ms, config->server_id,
                        config->session_start_ms);
@@ -52,9 +53,17 @@ static void conn_forget(struct service *service, struct service_conn *conn)
     requests_free(service, conn);
     watcher_remove_all(&conn->watcher);
     list_remove(&conn->blocked_link);
-    if (conn->session != NULL) {
-        conn->session->conn = NULL;
+    if (conn->is_revalidating) {
+        u64_map_remove(&service->private->revalidating, (uint64_t)conn->session_id, NULL);
+        conn->is_revalidating = false;
+    }
+    struct session *session = conn->session;
+    if (session != NULL) {
+        session->conn = NULL;
         conn->session = NULL;
+        if (session->is_remote || (session->is_local && session->is_closing)) {
+            session_table_remove(&service->sessions, session->id);
+        }
     }
 }
 
@@ -74,6 +83,8 @@ void service_release(struct service *service)
     while (!list_is_empty(&service->conns)) {
         conn_release(service, CONTAINER_OF(service->conns.next, struct service_conn, link));
     }
+    orphans_forget(service, 0);
+    u64_map_release(&private->revalidating);
     struct list *link;
     while ((link = list_pop(&private->spare)) != NULL) {
         struct service_request *request = CONTAINER_OF(link, struct service_request, link);
@@ -89,17 +100,6 @@ void service_release(struct service *service)
     buffer_release(&private->containers.paths);
     mem_free(private, sizeof *private);
     service->private = NULL;
-}
-
-void service_start(struct service *service, uint64_t now_ms)
-{
-    size_t position = 0;
-    uint64_t id = 0;
-    uint64_t timeout_ms = 0;
-    while (u64_map_next(&service->tree.sessions, &position, &id, &timeout_ms)) {
-        session_table_add(&service->sessions, (int64_t)id, (int32_t)timeout_ms, now_ms);
-    }
-    containers_start(service, now_ms);
 }
 
 /* ---- connections --------------------------------------------------------------------- */
@@ -215,6 +215,14 @@ static void check_conn(const struct service *service,
     if (conn->is_closing) {
         ASSERT(count == 0 && conn->watcher.count == 0 && conn->session == NULL);
     }
+    if (service->mode == SERVICE_CLOSED) {
+        ASSERT(conn->session == NULL && (conn->is_closing || !conn->is_established));
+    }
+    if (conn->is_revalidating) {
+        ASSERT(service->mode == SERVICE_LEARNER && conn->is_connecting && !conn->is_established);
+        ASSERT(u64_map_get_ptr(&service->private->revalidating, (uint64_t)conn->session_id) ==
+               conn);
+    }
     if (conn->session != NULL) {
         ASSERT(conn->session->conn == conn && conn->session->id == conn->session_id);
         ASSERT(session_table_find(&service->sessions, conn->session_id) == conn->session);
@@ -225,14 +233,17 @@ void service_check(const struct service *service)
 {
     int32_t outstanding = 0;
     uint64_t conns = 0;
+    uint64_t revalidating = 0;
     int64_t watches = 0;
     LIST_FOR_EACH(link, &service->conns)
     {
         const struct service_conn *conn = CONTAINER_OF(link, struct service_conn, link);
         check_conn(service, conn, &outstanding);
         conns += 1;
+        revalidating += conn->is_revalidating ? 1 : 0;
         watches += conn->watcher.count;
     }
+    ASSERT(revalidating == service->private->revalidating.count);
     ASSERT(outstanding == service->outstanding && conns == service->conn_count);
     ASSERT(watches == service->data_watches.watch_count + service->child_watches.watch_count);
     watch_table_check(&service->data_watches);

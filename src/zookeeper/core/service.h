@@ -9,8 +9,8 @@
  * service_apply is the only place where the tree changes: it applies, collects the watch events,
  * answers, and lets the queue go on.
  *
- * Embedded by the role machines (standalone.h; leader, follower, observer later), which provide the
- * `submit` half.
+ * Embedded by the role machines (standalone.h, peer.h), which provide the proposer. What it may do
+ * depends on who keeps the sessions (enum service_mode, service_role.c).
  * Sources: FinalRequestProcessor, ZooKeeperServer.processConnectRequest, CommitProcessor,
  * NIOServerCnxn; reference 2.2-2.6, 3.1, 3.2.
  */
@@ -39,7 +39,9 @@ struct service_config {
     size_t multi_response_bytes_max;     /* CVE-2026-100302 */
     int32_t container_check_interval_ms; /* znode.container.checkIntervalMs */
     int32_t container_max_per_minute;
-    bool read_only;
+    bool read_only; /* not used any more: service_is_read_only says it */
+    bool local_sessions_enabled;           /* localSessionsEnabled */
+    bool local_sessions_upgrading_enabled; /* localSessionsUpgradingEnabled */
     bool audit_enabled;
     /* enforce.auth.enabled: sessions must have one of the schemes */
     bool enforce_auth_enabled;
@@ -82,7 +84,8 @@ struct service_conn {
     /* NULL when there is none, or it has ended, or another connection took it over */
     struct session *session;
     int32_t session_timeout_ms;
-    bool is_connecting; /* the ConnectRequest came: what follows waits for its answer */
+    bool is_connecting;   /* the ConnectRequest came: what follows waits for its answer */
+    bool is_revalidating; /* ... which the leader has to say (REVALIDATE) */
     bool is_established;
     bool is_closing; /* CLOSE was emitted: frames are dropped from now on */
     bool is_paused;
@@ -127,8 +130,18 @@ struct service_stats {
     uint64_t unknown_txns;
 };
 
+/* Who keeps the sessions, and whether anybody is served. */
+enum service_mode {
+    SERVICE_CLOSED,    /* whoever sends a frame is closed: there is no leader */
+    SERVICE_OWNER,     /* we: standalone, leader. They end here, containers are looked after here */
+    SERVICE_LEARNER,   /* the leader */
+    SERVICE_READ_ONLY, /* nobody: each server those that it made itself, for itself */
+};
+
 struct service {
     const struct service_config *config;
+    enum service_mode mode;
+    bool takes_clients; /* false: as SERVICE_CLOSED for clients (leaderServes=no) */
     struct tree tree;
     struct session_table sessions;
     struct watch_table data_watches;
@@ -140,6 +153,11 @@ struct service {
     struct service_stats stats;
     struct service_private *private;
 };
+
+static inline bool service_is_read_only(const struct service *service)
+{
+    return service->mode == SERVICE_READ_ONLY;
+}
 
 /* What submit returns beside a zxid. */
 #define SERVICE_ZXID_UNKNOWN \
@@ -155,6 +173,12 @@ struct service_proposer {
                       const struct zk_event *event,
                       struct zk_outbox *outbox);
     void *ctx;
+    /* A client came back to this learner: does its session live? service_revalidated follows, from
+     * a later step. Only asked in SERVICE_LEARNER. */
+    void (*revalidate)(void *ctx, int64_t session_id, int32_t timeout_ms, struct zk_outbox *outbox);
+    /* A connection of this very server speaks for the session from now on (SERVICE_OWNER; NULL: not
+     * of interest). */
+    void (*session_here)(void *ctx, int64_t session_id);
 };
 
 void service_init(struct service *service,
@@ -162,9 +186,26 @@ void service_init(struct service *service,
                   const struct service_proposer *proposer);
 void service_release(struct service *service);
 
-/* After the tree was loaded: registers its sessions with a full timeout each (as a new leader
- * does). */
+/* After the tree was loaded: SERVICE_OWNER. Registers its sessions with a full timeout each (as a
+ * new leader does). */
 void service_start(struct service *service, uint64_t now_ms);
+
+/* The same for any mode. The service is CLOSED before. */
+void service_begin(struct service *service,
+                   enum service_mode mode,
+                   bool takes_clients,
+                   uint64_t now_ms);
+
+/* The mode ends: every connection is closed (CLOSE_SHUTDOWN), sessions are forgotten (the tree
+ * knows them), SERVICE_CLOSED. */
+void service_stop(struct service *service, struct zk_outbox *outbox);
+
+/* The leader's answer. */
+void service_revalidated(struct service *service,
+                         int64_t session_id,
+                         bool is_valid,
+                         const struct zk_event *event,
+                         struct zk_outbox *outbox);
 
 /* A connection was accepted. Adds the ip identity. `conn` is zeroed memory of the host's, whose
  * remote_ip and host are set. */

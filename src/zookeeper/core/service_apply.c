@@ -5,8 +5,8 @@
  *
  * Which request a txn answers: the first submitted one in the queue of the connection that speaks
  * for the txn's session, if its zxid is the txn's (or, when the proposer is elsewhere and the zxid
- * was not known, its cxid). After a takeover the old connection's txns are still applied, and
- * nobody is answered.
+ * was not known, its cxid: the leader's answers keep the order of the questions). After a takeover
+ * the old connection's txns are still applied, and nobody is answered.
  *
  * Sources: FinalRequestProcessor.processRequest, ZooKeeperServer.processTxn,
  * NIOServerCnxnFactory.closeSession.
@@ -102,6 +102,12 @@ void answer_write(struct turn *turn,
         return;
     }
     int32_t error = failed || request->type != ZK_OP_MULTI ? result->error : ZK_ERR_OK;
+    if (error == ZK_ERR_SESSIONMOVED) {
+        /* The session speaks through another server now: nothing that follows on this connection
+         * may count as its (FinalRequestProcessor). */
+        service_conn_close(turn->service, conn, CLOSE_SESSION_MOVED, turn->outbox);
+        return;
+    }
     size_t start = reply_begin(turn);
     if (error == ZK_ERR_OK) {
         append_result(&turn->outbox->bytes, request->type, result);
@@ -115,8 +121,10 @@ static struct service_request *find_request(struct service_conn *conn, const str
     {
         struct service_request *request = CONTAINER_OF(link, struct service_request, link);
         if (request->state == REQUEST_SUBMITTED) {
-            bool is_it = request->zxid != SERVICE_ZXID_UNKNOWN ? request->zxid == txn->header.zxid
-                                                               : request->cxid == txn->header.cxid;
+            bool is_it = request->zxid != SERVICE_ZXID_UNKNOWN
+                             ? request->zxid == txn->header.zxid
+                             : request->cxid == txn->header.cxid &&
+                                   txn_can_be_of(txn->header.type, request->type);
             return is_it ? request : NULL;
         }
     }
@@ -154,11 +162,12 @@ static void answer_txn(struct turn *turn,
 static void end_session(struct turn *turn, struct session *session, bool was_asked)
 {
     struct service *service = turn->service;
+    int64_t id = session->id;
     if (session->conn != NULL) {
         service_conn_close(service, session->conn,
                            was_asked ? CLOSE_CLIENT_ASKED : CLOSE_SESSION_EXPIRED, turn->outbox);
     }
-    session_table_remove(&service->sessions, session->id);
+    session_table_remove(&service->sessions, id);
 }
 
 static bool asked_to_close(const struct session *session, const struct txn *txn)
@@ -177,8 +186,13 @@ void service_apply(struct service *service,
     struct service_private *private = service->private;
     struct txn txn = {0};
     arena_clear(&private->arena);
-    if (txn_decode(txn_bytes, &private->arena, &txn) != ERR_OK) {
+    int rv = txn_decode(txn_bytes, &private->arena, &txn);
+    if (rv != ERR_OK) {
         service->stats.unknown_txns += 1;
+        if (rv == ERR_UNSUPPORTED) { /* of a leader of the future: it counts, as in a replay */
+            service->tree.last_processed_zxid = MAX(service->tree.last_processed_zxid,
+                                                    txn.header.zxid);
+        }
         return;
     }
     tree_apply(&service->tree, &txn, &private->result);
@@ -193,15 +207,24 @@ void service_apply(struct service *service,
         audit_session_end(&turn, txn.header.client_id);
     }
     deliver_events(&turn, txn.header.zxid);
+    if (txn.header.type == ZK_OP_CREATE_SESSION) {
+        session_begun(service, txn.header.client_id, txn.record.create_session.timeout_ms,
+                      event->now_ms);
+    }
+    bool is_orphan = orphan_take(service, txn.header.client_id, txn.header.cxid, txn.header.type);
     struct session *session = session_table_find(&service->sessions, txn.header.client_id);
     if (session == NULL) {
         return;
     }
-    bool was_asked = closes && asked_to_close(session, &txn);
-    if (session->conn != NULL) {
+    bool was_asked = closes && !is_orphan && asked_to_close(session, &txn);
+    if (session->conn != NULL && !is_orphan) {
         answer_txn(&turn, session->conn, &txn, &private->result);
     }
     if (closes) {
+        orphans_forget(service, txn.header.client_id);
+        session = session_table_find(&service->sessions, txn.header.client_id);
+    }
+    if (closes && session != NULL) {
         end_session(&turn, session, was_asked);
     }
 }
@@ -213,6 +236,9 @@ void service_sync_done(struct service *service,
                        struct zk_outbox *outbox)
 {
     struct turn turn = {service, event, outbox};
+    if (orphan_take(service, session_id, cxid, ZK_OP_SYNC)) {
+        return;
+    }
     struct session *session = session_table_find(&service->sessions, session_id);
     struct service_conn *conn = session != NULL ? session->conn : NULL;
     if (conn == NULL) {

@@ -57,11 +57,22 @@ static void send_response(struct turn *turn, struct service_conn *conn, bool val
     jute_write_i64(out, valid ? conn->session_id : 0);
     jute_write_bytes(out, slice_of(password, sizeof password));
     if (conn->has_read_only_field) {
-        jute_write_bool(out, turn->service->config->read_only);
+        jute_write_bool(out, turn->service->mode == SERVICE_READ_ONLY);
     }
     send_bytes(turn, conn, start);
     turn->service->stats.packets_sent += 1;
     conn->stats.sent += 1;
+}
+
+void connect_answer(struct turn *turn, struct service_conn *conn, bool is_valid)
+{
+    if (is_valid) {
+        ASSERT(conn->session != NULL && conn->session->conn == conn);
+        connect_done(turn, conn);
+    } else {
+        send_response(turn, conn, false);
+        service_conn_close(turn->service, conn, CLOSE_SESSION_UNKNOWN, turn->outbox);
+    }
 }
 
 void connect_done(struct turn *turn, struct service_conn *conn)
@@ -86,13 +97,34 @@ static bool password_matches(int64_t session_id, struct slice password)
     return difference == 0;
 }
 
+/* Another server's clock was set back, or ours: the tree knows ids that the table does not. */
+static int64_t new_session_id(struct service *service)
+{
+    for (;;) {
+        int64_t id = session_table_new_id(&service->sessions);
+        uint64_t timeout_ms = 0;
+        if (!u64_map_get(&service->tree.sessions, (uint64_t)id, &timeout_ms)) {
+            return id;
+        }
+    }
+}
+
 static void open_session(struct turn *turn, struct service_conn *conn)
 {
     struct service *service = turn->service;
-    conn->session_id = session_table_new_id(&service->sessions);
-    conn->session = session_table_add(&service->sessions, conn->session_id,
-                                      conn->session_timeout_ms, turn->event->now_ms);
+    struct session_table *sessions = &service->sessions;
+    conn->session_id = new_session_id(service);
+    conn->session = service->mode == SERVICE_LEARNER && !sessions_are_local(service)
+                        ? session_table_add_remote(sessions, conn->session_id,
+                                                   conn->session_timeout_ms)
+                        : session_table_add(sessions, conn->session_id, conn->session_timeout_ms,
+                                            turn->event->now_ms);
     conn->session->conn = conn;
+    if (sessions_are_local(service)) {
+        conn->session->is_local = true;
+        connect_done(turn, conn);
+        return;
+    }
     struct service_request *request = request_add(turn, conn, REQUEST_SUBMITTED, SLICE_NULL);
     request->type = ZK_OP_CREATE_SESSION;
     request->cxid = 0;
@@ -105,29 +137,63 @@ static void open_session(struct turn *turn, struct service_conn *conn)
     update_pause(turn, conn);
 }
 
+/* Whoever else speaks for the session here, or is about to, is cut off. */
+static void take_over(struct turn *turn, int64_t session_id)
+{
+    struct service *service = turn->service;
+    const struct session *session = session_table_find(&service->sessions, session_id);
+    if (session != NULL && session->conn != NULL) {
+        service_conn_close(service, session->conn, CLOSE_SESSION_TAKEN_OVER, turn->outbox);
+    }
+    struct service_conn *waiting = u64_map_get_ptr(&service->private->revalidating,
+                                                   (uint64_t)session_id);
+    if (waiting != NULL) {
+        service_conn_close(service, waiting, CLOSE_SESSION_TAKEN_OVER, turn->outbox);
+    }
+}
+
+static void ask_leader(struct turn *turn, struct service_conn *conn)
+{
+    const struct service_proposer *proposer = &turn->service->private->proposer;
+    conn->is_revalidating = true;
+    u64_map_put_ptr(&turn->service->private->revalidating, (uint64_t)conn->session_id, conn);
+    proposer->revalidate(proposer->ctx, conn->session_id, conn->session_timeout_ms, turn->outbox);
+}
+
 static void reopen_session(struct turn *turn,
                            struct service_conn *conn,
                            const struct connect_request *request)
 {
     struct service *service = turn->service;
-    struct session *session = session_table_find(&service->sessions, request->session_id);
-    if (session != NULL && session->conn != NULL) {
-        service_conn_close(service, session->conn, CLOSE_SESSION_TAKEN_OVER, turn->outbox);
-    }
-    bool valid = session != NULL && password_matches(request->session_id, request->password) &&
-                 session_touch(&service->sessions, session, conn->session_timeout_ms,
-                               turn->event->now_ms);
+    take_over(turn, request->session_id);
     service->stats.connections_revalidated += 1;
     conn->session_id = request->session_id;
-    if (!valid) {
-        send_response(turn, conn, false);
-        service_conn_close(service, conn, CLOSE_SESSION_UNKNOWN, turn->outbox);
+    uint64_t timeout_ms = 0;
+    if (service->mode == SERVICE_READ_ONLY &&
+        u64_map_get(&service->tree.sessions, (uint64_t)request->session_id, &timeout_ms)) {
+        /* It may live, but who could say so? The client is to keep it and to look further. */
+        service_conn_close(service, conn, CLOSE_NOT_READ_ONLY, turn->outbox);
         return;
     }
-    ASSERT(session->conn == NULL);
-    session->conn = conn;
-    conn->session = session;
-    connect_done(turn, conn); /* it was answered at once, so nothing has queued up behind it */
+    struct session *session = session_table_find(&service->sessions, request->session_id);
+    bool matches = password_matches(request->session_id, request->password);
+    if (matches && session == NULL && service->mode == SERVICE_LEARNER) {
+        ask_leader(turn, conn);
+        return;
+    }
+    bool valid = matches && session != NULL &&
+                 session_touch(&service->sessions, session, conn->session_timeout_ms,
+                               turn->event->now_ms);
+    if (valid) {
+        ASSERT(session->conn == NULL);
+        session->conn = conn;
+        conn->session = session;
+        const struct service_proposer *proposer = &service->private->proposer;
+        if (proposer->session_here != NULL && !session->is_local) {
+            proposer->session_here(proposer->ctx, session->id);
+        }
+    }
+    connect_answer(turn, conn, valid); /* at once, so nothing has queued up behind it */
 }
 
 void handle_connect_request(struct turn *turn, struct service_conn *conn, struct slice frame)
@@ -140,7 +206,7 @@ void handle_connect_request(struct turn *turn, struct service_conn *conn, struct
         return;
     }
     service->stats.connection_requests += 1;
-    if (config->read_only && !conn->wants_read_only) {
+    if (service->mode == SERVICE_READ_ONLY && !conn->wants_read_only) {
         service_conn_close(service, conn, CLOSE_NOT_READ_ONLY, turn->outbox);
         return;
     }
@@ -163,6 +229,15 @@ void handle_connect_request(struct turn *turn, struct service_conn *conn, struct
 void session_expired(void *ctx, struct session *session)
 {
     struct turn *turn = ctx;
-    turn->service->stats.stale_sessions_expired += 1;
+    struct service *service = turn->service;
+    service->stats.stale_sessions_expired += 1;
+    if (session->is_local) {
+        int64_t id = session->id;
+        if (session->conn != NULL) {
+            service_conn_close(service, session->conn, CLOSE_SESSION_EXPIRED, turn->outbox);
+        }
+        session_table_remove(&service->sessions, id);
+        return;
+    }
     submit_internal(turn, session->id, ZK_OP_CLOSE_SESSION, SLICE_NULL);
 }

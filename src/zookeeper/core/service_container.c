@@ -63,13 +63,19 @@ static void collect(void *ctx, struct slice path, const struct znode *node)
     }
 }
 
-void containers_start(struct service *service, uint64_t now_ms)
+void containers_stop(struct service *service)
 {
     struct container_queue *queue = &service->private->containers;
     queue->paths.len = 0;
     queue->next = 0;
     queue->next_ms = UINT64_MAX;
-    queue->next_check_ms = now_ms + check_interval_ms(service);
+    queue->next_check_ms = UINT64_MAX;
+}
+
+void containers_start(struct service *service, uint64_t now_ms)
+{
+    containers_stop(service);
+    service->private->containers.next_check_ms = now_ms + check_interval_ms(service);
 }
 
 static void look_for_candidates(struct turn *turn)

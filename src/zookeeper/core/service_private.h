@@ -54,7 +54,10 @@ struct service_private {
     struct arena arena; /* of one turn */
     struct list spare;  /* struct service_request without a use */
     size_t spare_count;
-    struct list blocked; /* struct service_conn, by blocked_link */
+    struct list blocked;         /* struct service_conn, by blocked_link */
+    struct u64_map revalidating; /* session id -> struct service_conn * that waits for the leader */
+    struct list orphans;         /* see service_role.c: in order of submission */
+    size_t orphan_count;
     struct container_queue containers;
     struct buffer scratch; /* one notification, one audit line */
     uint64_t event_mark;   /* see watcher.mark */
@@ -139,6 +142,42 @@ void resume_blocked(struct turn *turn);
 void handle_connect_request(struct turn *turn, struct service_conn *conn, struct slice frame);
 void connect_done(struct turn *turn, struct service_conn *conn);
 void session_expired(void *ctx, struct session *session);
+
+/* The answer to a ConnectRequest for a session that is there, or not (then the connection is
+ * closed). */
+void connect_answer(struct turn *turn, struct service_conn *conn, bool is_valid);
+
+/* ---- service_role.c ------------------------------------------------------------------ */
+
+/* Is a new session made for this server alone? */
+bool sessions_are_local(const struct service *service);
+
+/* A local session must become everybody's before this request can go on: submits that. ZK_ERR_OK,
+ * or why it cannot be. */
+int32_t session_upgrade(struct turn *turn,
+                        struct service_conn *conn,
+                        const struct prep_request *asked);
+
+/* A client closes its local session: nobody else is asked. */
+void close_local_session(struct turn *turn, struct service_conn *conn);
+
+/* A session has begun, for everybody. */
+void session_begun(struct service *service, int64_t id, int32_t timeout_ms, uint64_t now_ms);
+
+/* A connection goes while this request is at the leader: what comes back for it is nobody's. */
+void orphan_add(struct service *service, int64_t session_id, const struct service_request *request);
+
+/* Was this txn (or sync: ZK_OP_SYNC) asked for by a connection that has gone? Forgets that it was.
+ */
+bool orphan_take(struct service *service, int64_t session_id, int32_t cxid, int32_t type);
+void orphans_forget(struct service *service, int64_t session_id);
+
+/* Does a request of this type become a txn of that type (as far as can be told)? */
+static inline bool txn_can_be_of(int32_t txn_type, int32_t request_type)
+{
+    return txn_type == ZK_OP_ERROR ||
+           (txn_type == ZK_OP_CREATE_SESSION) == (request_type == ZK_OP_CREATE_SESSION);
+}
 
 /* ---- service_auth.c ------------------------------------------------------------------ */
 
@@ -225,6 +264,7 @@ void answer_write(struct turn *turn,
 /* ---- service_container.c ------------------------------------------------------------- */
 
 void containers_start(struct service *service, uint64_t now_ms);
+void containers_stop(struct service *service);
 void containers_tick(struct turn *turn);
 uint64_t containers_deadline(const struct service *service);
 

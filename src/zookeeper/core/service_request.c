@@ -91,7 +91,10 @@ void request_free(struct service *service,
 void requests_free(struct service *service, struct service_conn *conn)
 {
     while (!list_is_empty(&conn->pending)) {
-        request_free(service, conn, CONTAINER_OF(conn->pending.next, struct service_request, link));
+        struct service_request *request = CONTAINER_OF(conn->pending.next, struct service_request,
+                                                       link);
+        orphan_add(service, conn->session_id, request);
+        request_free(service, conn, request);
     }
 }
 
@@ -136,6 +139,10 @@ static void answer_ready(struct turn *turn,
         note_answered(turn, conn, request, ZK_OP_SYNC);
         reply_end(turn, conn, start, request->cxid, turn->service->tree.last_processed_zxid,
                   ZK_ERR_OK);
+    } else if (request->type == ZK_OP_CLOSE_SESSION) {
+        note_answered(turn, conn, request, request->type);
+        reply_empty(turn, conn, request->cxid, turn->service->tree.last_processed_zxid, ZK_ERR_OK);
+        close_local_session(turn, conn);
     } else {
         note_answered(turn, conn, request, request->type);
         answer_read(turn, conn, request->type, request->cxid, body);
@@ -243,6 +250,35 @@ static int32_t own_timeout_ms(const struct service_config *config, struct slice 
                                  config->max_session_timeout_ms);
 }
 
+/* Submits a write, unless it is to be answered without. */
+static void submit_write(struct turn *turn,
+                         struct service_conn *conn,
+                         struct prep_request *asked,
+                         struct service_request *request)
+{
+    struct service *service = turn->service;
+    bool closes = asked->type == ZK_OP_CLOSE_SESSION;
+    if (service->mode == SERVICE_READ_ONLY && !closes) {
+        request->error = ZK_ERR_NOTREADONLY;
+    } else if (conn->session->is_local && !closes) {
+        request->error = session_upgrade(turn, conn, asked);
+    }
+    if (request->error != ZK_ERR_OK || (conn->session->is_local && closes)) {
+        request->state = REQUEST_READY;
+        return;
+    }
+    if (asked->type == ZK_OP_CREATE_SESSION) {
+        asked->session_timeout_ms = own_timeout_ms(service->config, asked->body);
+    }
+    int64_t zxid = submit(turn, asked);
+    if (zxid == SERVICE_MALFORMED) {
+        request->state = REQUEST_READY;
+        request->error = ZK_ERR_MARSHALLINGERROR;
+    } else if (asked->type != ZK_OP_SYNC) { /* a sync may have been answered, and be gone */
+        request->zxid = zxid;
+    }
+}
+
 static void handle_write(struct turn *turn,
                          struct service_conn *conn,
                          enum op_kind kind,
@@ -260,21 +296,7 @@ static void handle_write(struct turn *turn,
         keep ? asked->body : SLICE_NULL);
     request->type = asked->type;
     request->cxid = asked->cxid;
-    if (service->config->read_only && asked->type != ZK_OP_CLOSE_SESSION) {
-        request->state = REQUEST_READY;
-        request->error = ZK_ERR_NOTREADONLY;
-    } else {
-        if (asked->type == ZK_OP_CREATE_SESSION) {
-            asked->session_timeout_ms = own_timeout_ms(service->config, asked->body);
-        }
-        int64_t zxid = submit(turn, asked);
-        if (zxid == SERVICE_MALFORMED) {
-            request->state = REQUEST_READY;
-            request->error = ZK_ERR_MARSHALLINGERROR;
-        } else {
-            request->zxid = zxid;
-        }
-    }
+    submit_write(turn, conn, asked, request);
     if (asked->type == ZK_OP_CLOSE_SESSION && conn->session != NULL) {
         session_set_closing(&service->sessions, conn->session);
     }
@@ -375,6 +397,10 @@ void handle_frame(struct turn *turn, struct service_conn *conn, struct slice fra
     }
     turn->service->stats.packets_received += 1;
     conn->stats.received += 1;
+    if (UNLIKELY(!turn->service->takes_clients)) {
+        service_conn_close(turn->service, conn, CLOSE_SHUTDOWN, turn->outbox);
+        return;
+    }
     if (LIKELY(conn->is_established)) {
         handle_request(turn, conn, frame);
     } else if (!conn->is_connecting) {

@@ -9,7 +9,7 @@
  * Life of a session: added when its createSession request is taken (before that is durable, so that
  * it can be touched), touched by every request, marked closing when a closeSession is submitted for
  * it (by its client or by expiry), removed when that is applied. A closing session can be neither
- * touched nor taken over: it is already lost.
+ * touched nor taken over: it is already lost. A remote one is removed with its connection.
  *
  * Sources: SessionTrackerImpl, ExpiryQueue.
  */
@@ -45,6 +45,7 @@ void session_table_init(struct session_table *table,
     *table = (struct session_table){.tick_ms = (uint32_t)tick_ms, .next_expiry_ms = UINT64_MAX};
     u64_map_init(&table->by_id);
     u64_map_init(&table->buckets);
+    u64_map_init(&table->touched);
     table->next_id = first_id(server_id, start_ms);
 }
 
@@ -62,6 +63,17 @@ void session_table_release(struct session_table *table)
     }
     u64_map_release(&table->by_id);
     u64_map_release(&table->buckets);
+    u64_map_release(&table->touched);
+}
+
+void session_table_clear(struct session_table *table)
+{
+    session_table_release(table);
+    u64_map_init(&table->by_id);
+    u64_map_init(&table->buckets);
+    u64_map_init(&table->touched);
+    table->recent = NULL;
+    table->next_expiry_ms = UINT64_MAX;
 }
 
 int64_t session_table_new_id(struct session_table *table)
@@ -120,6 +132,13 @@ bool session_touch(struct session_table *table,
     if (session->is_closing) {
         return false;
     }
+    if (session->is_remote) {
+        if (!session->is_touched) {
+            session->is_touched = true;
+            u64_map_put(&table->touched, (uint64_t)session->id, (uint32_t)timeout_ms);
+        }
+        return true;
+    }
     uint64_t ends_ms = now_ms + (uint64_t)MAX(timeout_ms, 0);
     if (ends_ms < session->expires_ms && ends_ms + table->tick_ms >= session->expires_ms) {
         return true; /* the same bucket: nothing moves */
@@ -132,10 +151,7 @@ bool session_touch(struct session_table *table,
     return true;
 }
 
-struct session *session_table_add(struct session_table *table,
-                                  int64_t id,
-                                  int32_t timeout_ms,
-                                  uint64_t now_ms)
+static struct session *find_or_make(struct session_table *table, int64_t id, int32_t timeout_ms)
 {
     struct session *session = session_table_find(table, id);
     if (session == NULL) {
@@ -144,8 +160,53 @@ struct session *session_table_add(struct session_table *table,
         session->timeout_ms = timeout_ms;
         u64_map_put_ptr(&table->by_id, (uint64_t)id, session);
     }
+    return session;
+}
+
+struct session *session_table_add(struct session_table *table,
+                                  int64_t id,
+                                  int32_t timeout_ms,
+                                  uint64_t now_ms)
+{
+    struct session *session = find_or_make(table, id, timeout_ms);
     session_touch(table, session, timeout_ms, now_ms);
     return session;
+}
+
+struct session *session_table_add_remote(struct session_table *table,
+                                         int64_t id,
+                                         int32_t timeout_ms)
+{
+    struct session *session = find_or_make(table, id, timeout_ms);
+    session_set_remote(table, session);
+    return session;
+}
+
+void session_set_remote(struct session_table *table, struct session *session)
+{
+    bucket_leave(session);
+    session->is_remote = true;
+    session->is_local = false;
+    session_touch(table, session, session->timeout_ms, 0);
+}
+
+void session_table_take_touched(struct session_table *table,
+                                void (*each)(void *ctx, int64_t id, int32_t timeout_ms),
+                                void *ctx)
+{
+    struct u64_map touched = table->touched;
+    u64_map_init(&table->touched);
+    size_t position = 0;
+    uint64_t id = 0;
+    uint64_t timeout_ms = 0;
+    while (u64_map_next(&touched, &position, &id, &timeout_ms)) {
+        struct session *session = session_table_find(table, (int64_t)id);
+        if (session != NULL) {
+            session->is_touched = false;
+        }
+        each(ctx, (int64_t)id, (int32_t)timeout_ms);
+    }
+    u64_map_release(&touched);
 }
 
 void session_set_closing(struct session_table *table, struct session *session)
@@ -253,7 +314,9 @@ void session_table_check(const struct session_table *table)
     position = 0;
     while (u64_map_next(&table->by_id, &position, &key, &value)) {
         const struct session *session = (const struct session *)(uintptr_t)value;
-        ASSERT(session->id == (int64_t)key && (session->bucket == NULL) == session->is_closing);
+        ASSERT(session->id == (int64_t)key);
+        ASSERT((session->bucket == NULL) == (session->is_closing || session->is_remote));
+        ASSERT(!(session->is_remote && session->is_local));
         queued -= session->bucket != NULL ? 1 : 0;
     }
     ASSERT(queued == 0);

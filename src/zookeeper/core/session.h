@@ -2,8 +2,10 @@
  *
  * Model: expiry in buckets of tick_ms as upstream's ExpiryQueue: bucket = (now + timeout) / tick *
  * tick + tick, so a session lives timeout to timeout + tick after it was last heard of. Time is the
- * host's monotonic clock in ms, given in each call. Passwords are derived from the id with
- * java.util.Random's generator, byte-identical to Apache's.
+ * host's monotonic clock in ms, given in each call. At a learner the leader keeps the sessions:
+ * those of the clients that are connected here stand in the table as `is_remote`, without an end,
+ * and who was heard of is collected for the leader; local sessions end here like any other.
+ * Passwords are derived from the id with java.util.Random's generator, byte-identical to Apache's.
  * Sources: SessionTrackerImpl, ExpiryQueue, ZooKeeperServer.generatePasswd; reference 2.3, 3.2.
  */
 #ifndef ZOOKEEPER_CORE_SESSION_H
@@ -21,10 +23,16 @@ struct session {
     int64_t id;
     struct service_conn *conn; /* the connection that speaks for it here, NULL when there is none */
     uint64_t expires_ms;       /* its bucket */
-    struct session_bucket *bucket; /* NULL once it is closing */
+    struct session_bucket *bucket; /* NULL once it is closing, and of a remote one */
     struct list link;              /* in the bucket */
     int32_t timeout_ms;
     bool is_closing;
+    bool is_remote;  /* the leader decides when it ends */
+    bool is_local;   /* no other server knows of it (localSessionsEnabled, read-only mode) */
+    bool is_touched; /* stands in table->touched */
+    /* at a leader: who speaks for it, a learner's link (its id) or this server (UINT64_MAX); 0:
+     * nobody has yet */
+    uint64_t owner;
 };
 
 struct session_table {
@@ -35,6 +43,7 @@ struct session_table {
     struct u64_map buckets;
     struct session_bucket *recent; /* the bucket that the last touch hit, NULL when it is gone */
     uint64_t next_expiry_ms;       /* of the earliest bucket; UINT64_MAX when there is none */
+    struct u64_map touched;        /* remote ones heard of: id -> timeout_ms */
 };
 
 /* next_id starts as SessionTrackerImpl.initializeNextSessionId(server_id) makes it; start_ms is the
@@ -53,6 +62,24 @@ struct session *session_table_add(struct session_table *table,
                                   int64_t id,
                                   int32_t timeout_ms,
                                   uint64_t now_ms);
+
+/* A session that the leader keeps (or that is waiting to be one): no end here. */
+struct session *session_table_add_remote(struct session_table *table,
+                                         int64_t id,
+                                         int32_t timeout_ms);
+
+/* The leader takes over a local session. */
+void session_set_remote(struct session_table *table, struct session *session);
+
+/* Calls `each` for every remote session that was heard of since the last call, also for those whose
+ * connection has gone. */
+void session_table_take_touched(struct session_table *table,
+                                void (*each)(void *ctx, int64_t id, int32_t timeout_ms),
+                                void *ctx);
+
+/* Forgets all sessions; next_id stays. No connection may speak for one. */
+void session_table_clear(struct session_table *table);
+
 struct session *session_table_find(const struct session_table *table, int64_t id);
 
 /* The session was heard of: it now ends timeout_ms from now, rounded up to its bucket. False when

@@ -86,7 +86,7 @@ void standalone_init(struct standalone *machine, const struct service_config *co
     *machine = (struct standalone){0};
     list_init(&machine->syncs);
     buffer_init(&machine->pending, SIZE_MAX);
-    struct service_proposer proposer = {submit, machine};
+    struct service_proposer proposer = {.submit = submit, .ctx = machine};
     service_init(&machine->service, config, &proposer);
     prep_init(&machine->prep, &config->prep, &machine->service.tree);
 }

@@ -420,6 +420,27 @@ static int32_t set_data(struct tree *tree,
     return ZK_ERR_OK;
 }
 
+struct slice tree_config_text(const struct tree *tree)
+{
+    const struct znode *node = tree_find(tree, SLICE_LIT(CONFIG_PATH));
+    return node != NULL ? znode_data(tree, node) : SLICE_NULL;
+}
+
+void tree_set_config(struct tree *tree, struct slice text, int64_t version)
+{
+    if (tree_find(tree, SLICE_LIT(CONFIG_PATH)) == NULL) {
+        tree_add_config_node(tree);
+    }
+    if (slice_equal(tree_config_text(tree), text)) {
+        return;
+    }
+    struct zk_txn_header header = {.zxid = version};
+    struct zk_set_data_txn txn = {.path = SLICE_LIT(CONFIG_PATH), .data = text, .version = -1};
+    struct zk_stat stat;
+    tree->private->is_collecting = false;
+    (void)set_data(tree, &header, &txn, &stat);
+}
+
 static int32_t set_acl(struct tree *tree, const struct zk_set_acl_txn *txn, struct zk_stat *stat)
 {
     struct tree_private *inner = tree->private;

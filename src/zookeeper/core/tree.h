@@ -81,6 +81,13 @@ void tree_apply(struct tree *tree, const struct txn *txn, struct tree_result *re
  * initConfigInZKDatabase does. */
 void tree_add_config_node(struct tree *tree);
 
+/* Makes `text` what /zookeeper/config says, outside any txn (initConfigInZKDatabase): mzxid is the
+ * configuration's version, its time is 0. Nothing happens when it says so already. */
+void tree_set_config(struct tree *tree, struct slice text, int64_t version);
+
+/* What /zookeeper/config says; null slice when it says nothing. Borrows until it changes. */
+struct slice tree_config_text(const struct tree *tree);
+
 /* Asserts the invariants between nodes, counts, ephemerals, ACL references and digest: O(n). */
 void tree_check(const struct tree *tree);
 
