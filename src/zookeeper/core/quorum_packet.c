@@ -339,6 +339,5 @@ bool quorum_next_touched(struct slice *data, int64_t *session_id, int32_t *timeo
 
 const char *quorum_packet_name(int32_t type)
 {
-    const char *name = zk_packet_name(type);
-    return name != NULL ? name : "UNKNOWN";
+    return zk_packet_name(type);
 }
