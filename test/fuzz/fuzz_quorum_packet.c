@@ -21,11 +21,16 @@ static void read_parts(const struct quorum_packet *packet)
     int32_t number = 0;
     bool flag = false;
     arena_init(&arena, 4096, SIZE_MAX);
-    (void)quorum_read_learner_info(packet->data, &info);
-    (void)quorum_read_revalidate(packet->data, &id, &number);
-    (void)quorum_read_revalidated(packet->data, &id, &flag);
-    (void)quorum_read_activate(packet->data, &id, &rest);
-    (void)quorum_read_i32(packet->data, &number);
+    const int codes[] = {
+        quorum_read_learner_info(packet->data, &info),
+        quorum_read_revalidate(packet->data, &id, &number),
+        quorum_read_revalidated(packet->data, &id, &flag),
+        quorum_read_activate(packet->data, &id, &rest),
+        quorum_read_i32(packet->data, &number),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        ASSERT(codes[i] == ERR_OK || codes[i] == ERR_INVALID);
+    }
     if (quorum_read_request(packet->data, &request) == ERR_OK) {
         ASSERT(request.body.len + 16 == packet->data.len);
     }
