@@ -59,7 +59,8 @@ static struct zookeeper_process *of(struct server_process *process)
 
 static void on_failed(void *ctx, const char *text)
 {
-    server_process_failed(ctx, EXIT_STORAGE, text);
+    struct server_process *process = ctx;
+    server_process_failed(process, of(process)->node->exit_code, text);
 }
 
 static void stop_node(void *ctx)

@@ -21,7 +21,7 @@ void admin_put(json_t *object, const char *key, json_t *value)
     ASSERT(failed == 0);
 }
 
-static void put_integer(json_t *object, const char *key, int64_t value)
+void admin_put_integer(json_t *object, const char *key, int64_t value)
 {
     admin_put(object, key, json_integer(value));
 }
@@ -81,15 +81,15 @@ static void put_version(json_t *data)
 static void run_configuration(struct admin_call *call)
 {
     const struct zk_config *config = &call->node->config;
-    put_integer(call->data, "client_port", node_client_address(call->node).port);
+    admin_put_integer(call->data, "client_port", node_client_address(call->node).port);
     admin_put(call->data, "data_dir", json_string(call->node->dir.snap_dir));
     admin_put(call->data, "data_log_dir", json_string(call->node->dir.log_dir));
-    put_integer(call->data, "tick_time", config->tick_time_ms);
-    put_integer(call->data, "max_client_cnxns", config->max_client_connections);
-    put_integer(call->data, "min_session_timeout", config->min_session_timeout_ms);
-    put_integer(call->data, "max_session_timeout", config->max_session_timeout_ms);
-    put_integer(call->data, "server_id", 0);
-    put_integer(call->data, "client_port_listen_backlog", config->client_port_listen_backlog);
+    admin_put_integer(call->data, "tick_time", config->tick_time_ms);
+    admin_put_integer(call->data, "max_client_cnxns", config->max_client_connections);
+    admin_put_integer(call->data, "min_session_timeout", config->min_session_timeout_ms);
+    admin_put_integer(call->data, "max_session_timeout", config->max_session_timeout_ms);
+    admin_put_integer(call->data, "server_id", call->node->peer == NULL ? 0 : config->server_id);
+    admin_put_integer(call->data, "client_port_listen_backlog", config->client_port_listen_backlog);
 }
 
 static void run_initial_configuration(struct admin_call *call)
@@ -155,25 +155,25 @@ static void put_connection(void *ctx,
     tcp_address_host_text(peer, host);
     snprintf(text, sizeof text, "%s:%u", host, peer->port);
     admin_put(entry, "remote_socket_address", json_string(text));
-    put_integer(entry, "interest_ops", conn->is_paused ? 0 : 1);
-    put_integer(entry, "outstanding_requests", conn->pending_count);
-    put_integer(entry, "packets_received", (int64_t)stats->received);
-    put_integer(entry, "packets_sent", (int64_t)stats->sent);
+    admin_put_integer(entry, "interest_ops", conn->is_paused ? 0 : 1);
+    admin_put_integer(entry, "outstanding_requests", conn->pending_count);
+    admin_put_integer(entry, "packets_received", (int64_t)stats->received);
+    admin_put_integer(entry, "packets_sent", (int64_t)stats->sent);
     if (!list->is_brief) {
-        put_integer(entry, "session_id", conn->session_id);
+        admin_put_integer(entry, "session_id", conn->session_id);
         admin_put(entry, "last_operation", json_string(service_last_op_text(stats->last_op)));
-        put_integer(entry, "established", (int64_t)stats->established_ms);
-        put_integer(entry, "session_timeout", conn->session_timeout_ms);
-        put_integer(entry, "last_cxid", stats->last_cxid);
-        put_integer(entry, "last_zxid", stats->last_zxid);
-        put_integer(entry, "last_response_time", (int64_t)stats->last_response_ms);
-        put_integer(entry, "last_latency", stats->last_latency_ms);
-        put_integer(entry, "min_latency", MAX(stats->min_latency_ms, 0));
-        put_integer(entry, "avg_latency",
-                    stats->latency_count == 0
-                        ? 0
-                        : (int64_t)(stats->latency_sum_ms / stats->latency_count));
-        put_integer(entry, "max_latency", stats->max_latency_ms);
+        admin_put_integer(entry, "established", (int64_t)stats->established_ms);
+        admin_put_integer(entry, "session_timeout", conn->session_timeout_ms);
+        admin_put_integer(entry, "last_cxid", stats->last_cxid);
+        admin_put_integer(entry, "last_zxid", stats->last_zxid);
+        admin_put_integer(entry, "last_response_time", (int64_t)stats->last_response_ms);
+        admin_put_integer(entry, "last_latency", stats->last_latency_ms);
+        admin_put_integer(entry, "min_latency", MAX(stats->min_latency_ms, 0));
+        admin_put_integer(entry, "avg_latency",
+                          stats->latency_count == 0
+                              ? 0
+                              : (int64_t)(stats->latency_sum_ms / stats->latency_count));
+        admin_put_integer(entry, "max_latency", stats->max_latency_ms);
     }
     int failed = json_array_append_new(list->array, entry);
     ASSERT(failed == 0);
@@ -199,7 +199,7 @@ static void run_connection_stat_reset(struct admin_call *call)
 
 static void run_stat_reset(struct admin_call *call)
 {
-    service_stats_reset(&call->node->machine.service);
+    service_stats_reset(call->node->service);
 }
 
 struct dump {
@@ -230,12 +230,12 @@ static void put_owner(void *ctx, int64_t session_id, uint64_t count)
     (void)count;
     snprintf(key, sizeof key, "%" PRId64, session_id);
     dump->array = member_array(dump->object, key);
-    tree_each_ephemeral(&dump->call->node->machine.service.tree, session_id, put_ephemeral, dump);
+    tree_each_ephemeral(&dump->call->node->service->tree, session_id, put_ephemeral, dump);
 }
 
 static void run_dump(struct admin_call *call)
 {
-    const struct service *service = &call->node->machine.service;
+    const struct service *service = call->node->service;
     struct dump sessions = {.call = call, .object = admin_json(json_object())};
     struct dump owners = {.call = call, .object = admin_json(json_object())};
     session_table_each_by_expiry(&service->sessions, put_session, &sessions);
@@ -250,37 +250,37 @@ static void run_dump(struct admin_call *call)
 static json_t *response_sizes(const struct service_stats *stats)
 {
     json_t *object = admin_json(json_object());
-    put_integer(object, "last_buffer_size", stats->last_response_bytes);
-    put_integer(object, "min_buffer_size", stats->min_response_bytes);
-    put_integer(object, "max_buffer_size", stats->max_response_bytes);
+    admin_put_integer(object, "last_buffer_size", stats->last_response_bytes);
+    admin_put_integer(object, "min_buffer_size", stats->min_response_bytes);
+    admin_put_integer(object, "max_buffer_size", stats->max_response_bytes);
     return object;
 }
 
 static json_t *server_stats(const struct node *node)
 {
-    const struct service *service = &node->machine.service;
+    const struct service *service = node->service;
     const struct service_stats *stats = &service->stats;
     double average = status_average(stats->latency_sum_ms, stats->latency_count);
     json_t *object = admin_json(json_object());
-    put_integer(object, "packets_sent", (int64_t)stats->packets_sent);
-    put_integer(object, "packets_received", (int64_t)stats->packets_received);
-    put_integer(object, "fsync_threshold_exceed_count", (int64_t)node->stats.slow_syncs);
+    admin_put_integer(object, "packets_sent", (int64_t)stats->packets_sent);
+    admin_put_integer(object, "packets_received", (int64_t)stats->packets_received);
+    admin_put_integer(object, "fsync_threshold_exceed_count", (int64_t)node->stats.slow_syncs);
     admin_put(object, "client_response_stats", response_sizes(stats));
-    put_integer(object, "data_dir_size", status_snapshot_bytes(node));
-    put_integer(object, "log_dir_size", status_log_bytes(node));
+    admin_put_integer(object, "data_dir_size", status_snapshot_bytes(node));
+    admin_put_integer(object, "log_dir_size", status_log_bytes(node));
     admin_put(object, "provider_null", json_false());
-    put_integer(object, "last_processed_zxid", service->tree.last_processed_zxid);
-    put_integer(object, "outstanding_requests", service->outstanding);
+    admin_put_integer(object, "last_processed_zxid", service->tree.last_processed_zxid);
+    admin_put_integer(object, "outstanding_requests", service->outstanding);
     admin_put(object, "server_state", json_string(status_mode(node)));
     admin_put(object, "avg_latency", json_real(average));
-    put_integer(object, "max_latency", stats->latency_max_ms);
-    put_integer(object, "min_latency", stats->latency_count == 0 ? 0 : stats->latency_min_ms);
-    put_integer(object, "num_alive_client_connections", (int64_t)node->client_count);
-    put_integer(object, "uptime",
-                (int64_t)((runtime_now_ns(node->runtime) - node->start_ns) / 1000000));
-    put_integer(object, "auth_failed_count", (int64_t)stats->auth_failed);
-    put_integer(object, "non_mtlsremote_conn_count", 0);
-    put_integer(object, "non_mtlslocal_conn_count", 0);
+    admin_put_integer(object, "max_latency", stats->latency_max_ms);
+    admin_put_integer(object, "min_latency", stats->latency_count == 0 ? 0 : stats->latency_min_ms);
+    admin_put_integer(object, "num_alive_client_connections", (int64_t)node->client_count);
+    admin_put_integer(object, "uptime",
+                      (int64_t)((runtime_now_ns(node->runtime) - node->start_ns) / 1000000));
+    admin_put_integer(object, "auth_failed_count", (int64_t)stats->auth_failed);
+    admin_put_integer(object, "non_mtlsremote_conn_count", 0);
+    admin_put_integer(object, "non_mtlslocal_conn_count", 0);
     return object;
 }
 
@@ -288,10 +288,13 @@ static void run_server_stats(struct admin_call *call)
 {
     const struct node *node = call->node;
     put_version(call->data);
-    admin_put(call->data, "read_only", json_boolean(node->service_config.read_only));
+    admin_put(call->data, "read_only", json_boolean(service_is_read_only(node->service)));
     admin_put(call->data, "server_stats", server_stats(node));
-    admin_put(call->data, "client_response", response_sizes(&node->machine.service.stats));
-    put_integer(call->data, "node_count", (int64_t)node->machine.service.tree.node_count);
+    admin_put(call->data, "client_response", response_sizes(&node->service->stats));
+    if (node->peer != NULL && node->peer->state == PEER_LEADING) {
+        admin_put(call->data, "proposal_stats", admin_proposal_stats(node));
+    }
+    admin_put_integer(call->data, "node_count", (int64_t)node->service->tree.node_count);
 }
 
 static void run_stats(struct admin_call *call)
@@ -314,19 +317,19 @@ static void run_monitor(struct admin_call *call)
 
 static void run_dirs(struct admin_call *call)
 {
-    put_integer(call->data, "datadir_size", status_snapshot_bytes(call->node));
-    put_integer(call->data, "logdir_size", status_log_bytes(call->node));
+    admin_put_integer(call->data, "datadir_size", status_snapshot_bytes(call->node));
+    admin_put_integer(call->data, "logdir_size", status_log_bytes(call->node));
 }
 
 static void run_hash(struct admin_call *call)
 {
-    const struct tree *tree = &call->node->machine.service.tree;
+    const struct tree *tree = &call->node->service->tree;
     json_t *digests = admin_json(json_array());
     if (tree->config.digest_enabled && tree->last_processed_zxid > 0) {
         json_t *entry = admin_json(json_object());
-        put_integer(entry, "zxid", tree->last_processed_zxid);
-        put_integer(entry, "digest", (int64_t)tree->digest);
-        put_integer(entry, "digest_version", TREE_DIGEST_VERSION);
+        admin_put_integer(entry, "zxid", tree->last_processed_zxid);
+        admin_put_integer(entry, "digest", (int64_t)tree->digest);
+        admin_put_integer(entry, "digest_version", TREE_DIGEST_VERSION);
         int failed = json_array_append_new(digests, entry);
         ASSERT(failed == 0);
     }
@@ -340,7 +343,7 @@ static void run_last_snapshot(struct admin_call *call)
     bool is_known = stats->last_snapshot_wall_ms != 0;
     snprintf(zxid, sizeof zxid, "%" PRIx64, is_known ? stats->last_snapshot_zxid : UINT64_MAX);
     admin_put(call->data, "zxid", json_string(zxid));
-    put_integer(call->data, "timestamp", is_known ? stats->last_snapshot_wall_ms / 1000 : -1);
+    admin_put_integer(call->data, "timestamp", is_known ? stats->last_snapshot_wall_ms / 1000 : -1);
 }
 
 /* ---- watches
@@ -374,14 +377,14 @@ static void put_watch_of_path(void *ctx, struct slice path, const struct watcher
 static void run_watches(struct admin_call *call)
 {
     json_t *object = admin_json(json_object());
-    watch_each(&call->node->machine.service.data_watches, put_watch_of_session, object);
+    watch_each(&call->node->service->data_watches, put_watch_of_session, object);
     admin_put(call->data, "session_id_to_watched_paths", object);
 }
 
 static void run_watches_by_path(struct admin_call *call)
 {
     json_t *object = admin_json(json_object());
-    watch_each(&call->node->machine.service.data_watches, put_watch_of_path, object);
+    watch_each(&call->node->service->data_watches, put_watch_of_path, object);
     admin_put(call->data, "path_to_session_ids", object);
 }
 
@@ -389,9 +392,9 @@ static void run_watch_summary(struct admin_call *call)
 {
     struct status_watches watches;
     status_count_watches(call->node, &watches);
-    put_integer(call->data, "num_connections", watches.connections);
-    put_integer(call->data, "num_paths", watches.paths);
-    put_integer(call->data, "num_total_watches", watches.total);
+    admin_put_integer(call->data, "num_connections", watches.connections);
+    admin_put_integer(call->data, "num_paths", watches.paths);
+    admin_put_integer(call->data, "num_total_watches", watches.total);
 }
 
 /* ---- state
@@ -405,36 +408,12 @@ static void run_nothing(struct admin_call *call)
 
 static void run_is_read_only(struct admin_call *call)
 {
-    admin_put(call->data, "read_only", json_boolean(call->node->service_config.read_only));
-}
-
-static void run_leader(struct admin_call *call)
-{
-    admin_put(
-        call->data, "error",
-        json_string("server is not initialized")); /* a server alone has none: Apache's words */
-}
-
-static void run_observers(struct admin_call *call)
-{
-    put_integer(call->data, "synced_observers", 0);
-    admin_put(call->data, "observers", json_array());
-}
-
-static void run_voting_view(struct admin_call *call)
-{
-    admin_put(call->data, "current_config", json_object());
-}
-
-static void run_zabstate(struct admin_call *call)
-{
-    admin_put(call->data, "voting", json_false());
-    admin_put(call->data, "zabstate", json_string(""));
+    admin_put(call->data, "read_only", json_boolean(service_is_read_only(call->node->service)));
 }
 
 static void run_get_trace_mask(struct admin_call *call)
 {
-    put_integer(call->data, "tracemask", call->node->trace_mask);
+    admin_put_integer(call->data, "tracemask", call->node->trace_mask);
 }
 
 static void run_set_trace_mask(struct admin_call *call)
@@ -452,38 +431,39 @@ static void run_set_trace_mask(struct admin_call *call)
         admin_put(call->data, "error", text_of(slice_of_cstr(error)));
         return;
     }
-    put_integer(call->data, "tracemask", call->node->trace_mask);
+    admin_put_integer(call->data, "tracemask", call->node->trace_mask);
 }
 
 const struct admin_command admin_commands[] = {
-    {{"configuration", "conf", "config"}, run_configuration},
-    {{"connection_stat_reset", "crst", NULL}, run_connection_stat_reset},
-    {{"connections", "cons", NULL}, run_connections},
-    {{"dirs", NULL, NULL}, run_dirs},
-    {{"dump", NULL, NULL}, run_dump},
-    {{"environment", "env", "envi"}, run_environment},
-    {{"get_trace_mask", "gtmk", NULL}, run_get_trace_mask},
-    {{"hash", NULL, NULL}, run_hash},
-    {{"initial_configuration", "icfg", NULL}, run_initial_configuration},
-    {{"is_read_only", "isro", NULL}, run_is_read_only},
-    {{"last_snapshot", "lsnp", NULL}, run_last_snapshot},
-    {{"leader", "lead", NULL}, run_leader},
-    {{"monitor", "mntr", NULL}, run_monitor},
-    {{"observer_connection_stat_reset", "orst", NULL}, run_nothing},
-    {{"observers", "obsr", NULL}, run_observers},
-    {{"restore", "rest", NULL}, NULL}, /* NULL: admin_server.c, since they need authorization */
-    {{"ruok", NULL, NULL}, run_nothing},
-    {{"server_stats", "srvr", NULL}, run_server_stats},
-    {{"set_trace_mask", "stmk", NULL}, run_set_trace_mask},
-    {{"snapshot", "snap", NULL}, NULL},
-    {{"stat_reset", "srst", NULL}, run_stat_reset},
-    {{"stats", "stat", NULL}, run_stats},
-    {{"system_properties", "sysp", NULL}, run_system_properties},
-    {{"voting_view", NULL, NULL}, run_voting_view},
-    {{"watch_summary", "wchs", NULL}, run_watch_summary},
-    {{"watches", "wchc", NULL}, run_watches},
-    {{"watches_by_path", "wchp", NULL}, run_watches_by_path},
-    {{"zabstate", NULL, NULL}, run_zabstate},
+    {{"configuration", "conf", "config"}, .run = run_configuration},
+    {{"connection_stat_reset", "crst", NULL}, .run = run_connection_stat_reset},
+    {{"connections", "cons", NULL}, .run = run_connections},
+    {{"dirs", NULL, NULL}, .run = run_dirs},
+    {{"dump", NULL, NULL}, .run = run_dump},
+    {{"environment", "env", "envi"}, .run = run_environment, .is_always = true},
+    {{"get_trace_mask", "gtmk", NULL}, .run = run_get_trace_mask, .is_always = true},
+    {{"hash", NULL, NULL}, .run = run_hash},
+    {{"initial_configuration", "icfg", NULL}, .run = run_initial_configuration},
+    {{"is_read_only", "isro", NULL}, .run = run_is_read_only},
+    {{"last_snapshot", "lsnp", NULL}, .run = run_last_snapshot},
+    {{"leader", "lead", NULL}, .run = admin_run_leader},
+    {{"monitor", "mntr", NULL}, .run = run_monitor, .is_always = true},
+    {{"observer_connection_stat_reset", "orst", NULL}, .run = run_nothing},
+    {{"observers", "obsr", NULL}, .run = admin_run_observers},
+    {{"restore", "rest", NULL},
+     .run = NULL}, /* NULL: admin_server.c, since they need authorization */
+    {{"ruok", NULL, NULL}, .run = run_nothing},
+    {{"server_stats", "srvr", NULL}, .run = run_server_stats},
+    {{"set_trace_mask", "stmk", NULL}, .run = run_set_trace_mask, .is_always = true},
+    {{"snapshot", "snap", NULL}, .run = NULL},
+    {{"stat_reset", "srst", NULL}, .run = run_stat_reset},
+    {{"stats", "stat", NULL}, .run = run_stats},
+    {{"system_properties", "sysp", NULL}, .run = run_system_properties, .is_always = true},
+    {{"voting_view", NULL, NULL}, .run = admin_run_voting_view},
+    {{"watch_summary", "wchs", NULL}, .run = run_watch_summary},
+    {{"watches", "wchc", NULL}, .run = run_watches},
+    {{"watches_by_path", "wchp", NULL}, .run = run_watches_by_path},
+    {{"zabstate", NULL, NULL}, .run = admin_run_zabstate, .is_always = true},
 };
 
 const size_t admin_command_count = ARRAY_LEN(admin_commands);

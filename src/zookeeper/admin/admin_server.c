@@ -14,6 +14,7 @@
 #include "zookeeper/admin/admin_json.h"
 #include "zookeeper/server/server_metrics.h"
 #include "zookeeper/server/snapshotter.h"
+#include "zookeeper/server/status.h"
 
 #define RESTORE_BODY_BYTES_MAX ((size_t)16 << 30)
 #define METRICS_BODY_BYTES_MAX 4096
@@ -92,7 +93,7 @@ static void reply_links(struct admin_server *admin, struct http_request *request
 
 static bool has_all_rights(struct node *node, const struct identities *identities)
 {
-    const struct tree *tree = &node->machine.service.tree;
+    const struct tree *tree = &node->service->tree;
     const struct auth_config *auth = &node->service_config.prep.auth;
     const struct znode *root = tree_find(tree, SLICE_LIT("/"));
     int32_t count = 0;
@@ -305,9 +306,8 @@ static void run_command(struct admin_server *admin, struct http_request *request
         reply_error(request, is_text ? text : "?", is_text ? error : "Unknown command", HTTP_OK);
         return;
     }
-    if (admin->node->state != NODE_RUNNING) {
-        reply_error(request, command->names[0],
-                    "This ZooKeeper instance is not currently serving requests", HTTP_OK);
+    if (!command->is_always && !status_is_serving(admin->node)) {
+        reply_error(request, command->names[0], STATUS_NOT_SERVING, HTTP_OK);
         return;
     }
     if (command->run == NULL) {

@@ -165,7 +165,7 @@ static void on_accept(struct tcp_stream *stream, void *ctx)
     node->stats.connections_accepted++;
     tcp_accept(stream, &client_handler, client);
     struct zk_event event = node_event(node, ZK_EVENT_FRAME);
-    service_conn_open(&node->machine.service, &client->service, &event);
+    service_conn_open(node->service, &client->service, &event);
 }
 
 static void client_release(struct client_conn *client)
@@ -275,7 +275,7 @@ static size_t take_frame(struct client_conn *client, struct slice bytes)
     event.conn = &client->service;
     event.frame = slice_part(bytes, 4, 4 + (size_t)len);
     node->frames_since_flush++;
-    standalone_step(&node->machine, &event, &node->outbox);
+    node_step(node, &event);
     return 4 + (size_t)len;
 }
 
@@ -428,7 +428,7 @@ static void on_writable(struct tcp_stream *stream, void *ctx)
     struct zk_event event = node_event(node, ZK_EVENT_WRITTEN);
     event.conn = &client->service;
     client->service.output_bytes = tcp_output_pending(stream);
-    standalone_step(&node->machine, &event, &node->outbox);
+    node_step(node, &event);
     node_perform_effects(node);
     if (is_held(client) && !client->is_closing) {
         list_remove(&client->held_link);
@@ -468,7 +468,7 @@ static void on_close(struct tcp_stream *stream, void *ctx, int reason)
     if (node->machine_ready) {
         struct zk_event event = node_event(node, ZK_EVENT_CLOSED);
         event.conn = &client->service;
-        standalone_step(&node->machine, &event, &node->outbox);
+        node_step(node, &event);
         node_perform_effects(node);
     }
     client_release(client);
@@ -556,7 +556,7 @@ void client_port_release(struct node *node)
         if (node->machine_ready) {
             struct zk_event event = node_event(node, ZK_EVENT_CLOSED);
             event.conn = &client->service;
-            standalone_step(&node->machine, &event, &node->outbox);
+            node_step(node, &event);
             zk_outbox_clear(&node->outbox);
         }
         client_release(client);

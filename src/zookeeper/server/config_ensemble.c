@@ -13,7 +13,7 @@
 #include "base/text.h"
 
 /* Until the server can do it (issue 4), several server lines are refused with a sentence. */
-static const bool ensembles_are_served = false;
+static const bool ensembles_are_served = true;
 
 #define SERVER_ID_MAX 255
 #define SERVER_ID_MAX_EXTENDED 254

@@ -11,6 +11,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "zookeeper/core/quorum.h"
+#include "zookeeper/server/ensemble.h"
 #include "zookeeper/server/node.h"
 #include "zookeeper/server/server_metrics.h"
 #include "zookeeper/server/status.h"
@@ -30,26 +32,27 @@ static const struct {
     uint32_t word;
     const char *name;
     answer_function *answer;
+    bool is_always; /* also answered by a server that takes no clients */
 } words[] = {
-    {WORD('c', 'o', 'n', 'f'), "conf", answer_conf},
-    {WORD('c', 'o', 'n', 's'), "cons", answer_cons},
-    {WORD('c', 'r', 's', 't'), "crst", answer_crst},
-    {WORD('d', 'i', 'r', 's'), "dirs", answer_dirs},
-    {WORD('d', 'u', 'm', 'p'), "dump", answer_dump},
-    {WORD('e', 'n', 'v', 'i'), "envi", answer_envi},
-    {WORD('g', 't', 'm', 'k'), "gtmk", answer_gtmk},
-    {WORD('h', 'a', 's', 'h'), "hash", answer_hash},
-    {WORD('i', 's', 'r', 'o'), "isro", answer_isro},
-    {WORD('m', 'n', 't', 'r'), "mntr", answer_mntr},
-    {WORD('r', 'u', 'o', 'k'), "ruok", answer_ruok},
-    {WORD('s', 'r', 's', 't'), "srst", answer_srst},
-    {WORD('s', 'r', 'v', 'r'), "srvr", answer_srvr},
-    {WORD('s', 't', 'a', 't'), "stat", answer_stat},
-    {WORD_STMK, "stmk", answer_stmk},
-    {WORD('w', 'c', 'h', 'c'), "wchc", answer_wchc},
-    {WORD('w', 'c', 'h', 'p'), "wchp", answer_wchp},
-    {WORD('w', 'c', 'h', 's'), "wchs", answer_wchs},
-    {WORD_TELNET_CLOSE, "telnet close", NULL},
+    {WORD('c', 'o', 'n', 'f'), "conf", answer_conf, false},
+    {WORD('c', 'o', 'n', 's'), "cons", answer_cons, false},
+    {WORD('c', 'r', 's', 't'), "crst", answer_crst, false},
+    {WORD('d', 'i', 'r', 's'), "dirs", answer_dirs, false},
+    {WORD('d', 'u', 'm', 'p'), "dump", answer_dump, false},
+    {WORD('e', 'n', 'v', 'i'), "envi", answer_envi, true},
+    {WORD('g', 't', 'm', 'k'), "gtmk", answer_gtmk, true},
+    {WORD('h', 'a', 's', 'h'), "hash", answer_hash, false},
+    {WORD('i', 's', 'r', 'o'), "isro", answer_isro, true},
+    {WORD('m', 'n', 't', 'r'), "mntr", answer_mntr, false},
+    {WORD('r', 'u', 'o', 'k'), "ruok", answer_ruok, true},
+    {WORD('s', 'r', 's', 't'), "srst", answer_srst, false},
+    {WORD('s', 'r', 'v', 'r'), "srvr", answer_srvr, false},
+    {WORD('s', 't', 'a', 't'), "stat", answer_stat, false},
+    {WORD_STMK, "stmk", answer_stmk, true},
+    {WORD('w', 'c', 'h', 'c'), "wchc", answer_wchc, false},
+    {WORD('w', 'c', 'h', 'p'), "wchp", answer_wchp, false},
+    {WORD('w', 'c', 'h', 's'), "wchs", answer_wchs, false},
+    {WORD_TELNET_CLOSE, "telnet close", NULL, true},
 };
 
 static size_t find_word(uint32_t word)
@@ -101,6 +104,10 @@ void four_letter_answer(struct node *node, uint32_t word, struct slice argument,
         buffer_append_cstr(out, " is not executed because it is not in the whitelist.\n");
         return;
     }
+    if (!words[at].is_always && !status_is_serving(node)) {
+        buffer_append_cstr(out, STATUS_NOT_SERVING "\n");
+        return;
+    }
     words[at].answer(node, argument, out);
 }
 
@@ -123,7 +130,8 @@ static void answer_ruok(struct node *node, struct slice argument, struct buffer 
 static void answer_isro(struct node *node, struct slice argument, struct buffer *out)
 {
     (void)argument;
-    buffer_append_cstr(out, node->service_config.read_only ? "ro" : "rw");
+    const char *text = service_is_read_only(node->service) ? "ro" : "rw";
+    buffer_append_cstr(out, status_is_serving(node) ? text : "null");
 }
 
 /* The trace mask selects what Apache's text trace logs; kept so that scripts which set it read it
@@ -150,7 +158,7 @@ static void answer_crst(struct node *node, struct slice argument, struct buffer 
 static void answer_srst(struct node *node, struct slice argument, struct buffer *out)
 {
     (void)argument;
-    service_stats_reset(&node->machine.service);
+    service_stats_reset(node->service);
     buffer_append_cstr(out, "Server stats reset.\n");
 }
 
@@ -163,7 +171,7 @@ static void answer_dirs(struct node *node, struct slice argument, struct buffer 
 
 static void answer_hash(struct node *node, struct slice argument, struct buffer *out)
 {
-    const struct tree *tree = &node->machine.service.tree;
+    const struct tree *tree = &node->service->tree;
     (void)argument;
     if (tree->config.digest_enabled) {
         buffer_append_hex(out, (uint64_t)tree->last_processed_zxid);
@@ -180,6 +188,30 @@ static void answer_mntr(struct node *node, struct slice argument, struct buffer 
 }
 
 /* ---- conf and envi --------------------------------------------------------------------------- */
+
+/* QuorumZooKeeperServer.dumpConf. */
+static void put_ensemble(const struct node *node, struct buffer *out)
+{
+    const struct zk_config *config = &node->config;
+    const struct quorum_config *members = ensemble_config(node);
+    const struct quorum_server *own = quorum_config_find(members, config->server_id);
+    put_line(out, "initLimit=", config->init_limit);
+    put_line(out, "syncLimit=", config->sync_limit);
+    put_line(out, "electionAlg=", 3);
+    buffer_append_cstr(out, "electionPort=");
+    for (uint32_t i = 0; own != NULL && i < own->address_count; i++) {
+        buffer_append_cstr(out, i == 0 ? "" : "|");
+        buffer_append_decimal(out, own->addresses[i].election_port);
+    }
+    buffer_append_cstr(out, "\nquorumPort=");
+    for (uint32_t i = 0; own != NULL && i < own->address_count; i++) {
+        buffer_append_cstr(out, i == 0 ? "" : "|");
+        buffer_append_decimal(out, own->addresses[i].quorum_port);
+    }
+    put_line(out, "\npeerType=", own != NULL && own->role == QUORUM_OBSERVER ? 1 : 0);
+    buffer_append_cstr(out, "membership: \n");
+    quorum_config_text(members, out);
+}
 
 static void answer_conf(struct node *node, struct slice argument, struct buffer *out)
 {
@@ -198,7 +230,10 @@ static void answer_conf(struct node *node, struct slice argument, struct buffer 
     put_line(out, "minSessionTimeout=", config->min_session_timeout_ms);
     put_line(out, "maxSessionTimeout=", config->max_session_timeout_ms);
     put_line(out, "clientPortListenBacklog=", config->client_port_listen_backlog);
-    put_line(out, "serverId=", 0);
+    put_line(out, "serverId=", node->peer == NULL ? 0 : config->server_id);
+    if (node->peer != NULL) {
+        put_ensemble(node, out);
+    }
 }
 
 static void put_entry(void *ctx, const char *name, const char *value)
@@ -288,7 +323,7 @@ static void put_connections(struct node *node, bool is_brief, struct buffer *out
 
 static void put_server(struct node *node, struct buffer *out)
 {
-    const struct service *service = &node->machine.service;
+    const struct service *service = node->service;
     const struct service_stats *stats = &service->stats;
     put_field(out, "Latency min/avg/max: ", stats->latency_count == 0 ? 0 : stats->latency_min_ms);
     buffer_append_u8(out, '/');
@@ -303,26 +338,36 @@ static void put_server(struct node *node, struct buffer *out)
     buffer_append_cstr(out, status_mode(node));
     put_field(out, "\nNode count: ", (int64_t)service->tree.node_count);
     buffer_append_u8(out, '\n');
+    if (node->peer != NULL && node->peer->state == PEER_LEADING) {
+        const struct peer_stats *sizes = peer_stats_of(node->peer);
+        put_field(out, "Proposal sizes last/min/max: ", sizes->last_proposal_bytes);
+        put_field(out, "/", sizes->min_proposal_bytes);
+        put_field(out, "/", sizes->max_proposal_bytes);
+        buffer_append_u8(out, '\n');
+    }
 }
 
-static void put_version(struct buffer *out)
+static void put_version(const struct node *node, struct buffer *out)
 {
     buffer_append_cstr(out, "Zookeeper version: ");
     status_put_version(out);
     buffer_append_u8(out, '\n');
+    if (node->peer != NULL && node->peer->is_read_only) {
+        buffer_append_cstr(out, "READ-ONLY mode; serving only read-only clients\n");
+    }
 }
 
 static void answer_srvr(struct node *node, struct slice argument, struct buffer *out)
 {
     (void)argument;
-    put_version(out);
+    put_version(node, out);
     put_server(node, out);
 }
 
 static void answer_stat(struct node *node, struct slice argument, struct buffer *out)
 {
     (void)argument;
-    put_version(out);
+    put_version(node, out);
     buffer_append_cstr(out, "Clients:\n");
     put_connections(node, true, out);
     buffer_append_u8(out, '\n');
@@ -381,7 +426,7 @@ static void put_owner(void *ctx, int64_t session_id, uint64_t count)
     (void)count;
     put_hex_field(dump->out, "0x", (uint64_t)session_id);
     buffer_append_cstr(dump->out, ":\n");
-    tree_each_ephemeral(&dump->node->machine.service.tree, session_id, put_ephemeral, dump->out);
+    tree_each_ephemeral(&dump->node->service->tree, session_id, put_ephemeral, dump->out);
 }
 
 static void count_owner(void *ctx, int64_t session_id, uint64_t count)
@@ -393,7 +438,7 @@ static void count_owner(void *ctx, int64_t session_id, uint64_t count)
 
 static void answer_dump(struct node *node, struct slice argument, struct buffer *out)
 {
-    const struct service *service = &node->machine.service;
+    const struct service *service = node->service;
     struct session_dump dump = {.node = node, .out = out, .sessions = &service->sessions};
     int64_t sessions = 0;
     int64_t owners = 0;
@@ -475,7 +520,7 @@ static void answer_wchp(struct node *node, struct slice argument, struct buffer 
 {
     struct watch_pairs gathered = {0};
     (void)argument;
-    watch_each(&node->machine.service.data_watches, gather_pair, &gathered);
+    watch_each(&node->service->data_watches, gather_pair, &gathered);
     for (size_t i = 0; i < gathered.count; i++) {
         if (i == 0 || !slice_equal(gathered.pairs[i].path, gathered.pairs[i - 1].path)) {
             put_path(out, gathered.pairs[i].path);
@@ -491,7 +536,7 @@ static void answer_wchc(struct node *node, struct slice argument, struct buffer 
 {
     struct watch_pairs gathered = {0};
     (void)argument;
-    watch_each(&node->machine.service.data_watches, gather_pair, &gathered);
+    watch_each(&node->service->data_watches, gather_pair, &gathered);
     if (gathered.count > 0) {
         qsort(gathered.pairs, gathered.count, sizeof gathered.pairs[0], compare_by_watcher);
     }

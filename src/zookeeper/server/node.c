@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "runtime/log.h"
+#include "zookeeper/server/ensemble.h"
 #include "zookeeper/server/password_digest.h"
 #include "zookeeper/server/server_metrics.h"
 #include "zookeeper/server/snapshotter.h"
@@ -23,6 +24,9 @@
 #define CONNECTION_OUTPUT_BYTES_MAX ((size_t)4 << 20)
 
 #define EXIT_LINGER_MS 1000
+
+/* Apache's exit code when the log or a snapshot cannot be written. */
+#define EXIT_CODE_DISK 10
 
 /* What Apache's ZooTrace begins with: warnings, sessions, events. */
 #define TRACE_MASK_DEFAULT 306
@@ -43,6 +47,20 @@ struct zk_event node_event(struct node *node, enum zk_event_kind kind)
     };
 }
 
+void node_step(struct node *node, const struct zk_event *event)
+{
+    if (node->peer != NULL) {
+        peer_step(node->peer, event, &node->outbox);
+    } else {
+        standalone_step(&node->machine, event, &node->outbox);
+    }
+}
+
+bool node_tree_is_busy(const struct node *node)
+{
+    return node->ensemble != NULL && ensemble_uses_tree(node);
+}
+
 /* ---- effects
  * --------------------------------------------------------------------------------------------- */
 
@@ -56,6 +74,10 @@ void node_perform_effects(struct node *node)
         struct zk_effect effect = node->outbox.effects[i];
         switch (effect.kind) {
         case ZK_EFFECT_PERSIST:
+            if (node->ensemble != NULL) {
+                ensemble_perform(node, &effect);
+                break;
+            }
             log_writer_append(&node->log, effect.zxid, zk_effect_bytes(&node->outbox, &effect));
             node->txns_since_flush++;
             break;
@@ -71,7 +93,8 @@ void node_perform_effects(struct node *node)
             client_port_perform(node, &effect);
             break;
         case ZK_EFFECT_PEER:
-            ASSERT(false); /* a server without peers has none */
+            ensemble_perform(node, &effect);
+            break;
         }
     }
     zk_outbox_clear(&node->outbox);
@@ -87,9 +110,11 @@ static void on_persisted(void *ctx, int64_t zxid, uint32_t txn_count)
     }
     struct zk_event event = node_event(node, ZK_EVENT_PERSISTED);
     event.zxid = zxid;
-    standalone_step(&node->machine, &event, &node->outbox);
+    node_step(node, &event);
     node_perform_effects(node);
-    if (node->state == NODE_RUNNING) {
+    /* In an ensemble only what is agreed upon goes into snapshots: not while a leader is looked
+     * for. */
+    if (node->state == NODE_RUNNING && (node->peer == NULL || node->peer->is_serving)) {
         snapshotter_consider(node->snapshotter);
     }
 }
@@ -105,6 +130,17 @@ static void on_log_failed(void *ctx, int error, const char *text)
                  ? "Free space on that file system (dataLogDir), then start the server again."
                  : "Check the disk that holds dataLogDir; the server stops so that nothing is "
                    "acknowledged that is not on disk.");
+    node_fail(node, sentence);
+}
+
+void node_fail_disk(struct node *node, const struct errmsg *why)
+{
+    char sentence[1536];
+    snprintf(
+        sentence, sizeof sentence,
+        "Severe unrecoverable error, exiting: %s. The server stops so that nothing is promised "
+        "that is not on disk.",
+        why->text);
     node_fail(node, sentence);
 }
 
@@ -126,6 +162,9 @@ void node_fail(struct node *node, const char *text)
     node->state = NODE_FAILED;
     LOG("server", LOG_ERROR, "%s", text);
     client_port_close(node, 0);
+    if (node->ensemble != NULL) {
+        ensemble_close(node, 0);
+    }
     if (node->on_failed != NULL) {
         node->on_failed(node->ctx, text);
     }
@@ -136,7 +175,8 @@ void node_fail(struct node *node, const char *text)
 
 static void arm_tick(struct node *node)
 {
-    uint64_t deadline_ms = standalone_deadline(&node->machine);
+    uint64_t deadline_ms = node->peer != NULL ? peer_deadline(node->peer)
+                                              : standalone_deadline(&node->machine);
     if (deadline_ms == node->next_tick_ms) {
         return;
     }
@@ -156,7 +196,7 @@ static void on_tick(struct runtime_timer *timer)
     if (node->state != NODE_RUNNING) {
         return;
     }
-    standalone_step(&node->machine, &event, &node->outbox);
+    node_step(node, &event);
     node_perform_effects(node);
 }
 
@@ -175,7 +215,8 @@ static void on_held_tick(struct runtime_timer *timer)
 static void finish_stopping(struct node *node)
 {
     bool is_quiet = node->client_count == 0 && log_writer_is_idle(&node->log) &&
-                    !snapshotter_is_running(node->snapshotter);
+                    !snapshotter_is_running(node->snapshotter) &&
+                    (node->ensemble == NULL || ensemble_is_quiet(node));
     if (node->state != NODE_STOPPING || !is_quiet) {
         return;
     }
@@ -207,6 +248,9 @@ static void on_turn_end(struct runtime_hook *hook)
     bool is_live = node->state == NODE_RUNNING || node->state == NODE_STOPPING ||
                    node->state == NODE_RESTORING;
     if (is_live) {
+        if (node->ensemble != NULL) {
+            ensemble_turn(node);
+        }
         if (!node->log.is_writing) {
             log_writer_flush(&node->log, everyone_waits(node));
             node->frames_since_flush = 0;
@@ -360,7 +404,7 @@ static void make_service_config(struct node *node)
                 .container_max_never_used_ms = config->container_max_never_used_ms,
             },
         .hash_key = hash_key,
-        .server_id = 1,
+        .server_id = config->is_ensemble ? config->server_id : 1,
         .session_start_ms = runtime_wall_ms(node->runtime),
         .tick_ms = config->tick_time_ms,
         .min_session_timeout_ms = config->min_session_timeout_ms,
@@ -385,7 +429,11 @@ static void make_service_config(struct node *node)
 
 void node_init(struct node *node, struct runtime *runtime, const struct zk_config *config)
 {
-    *node = (struct node){.runtime = runtime, .config = *config, .trace_mask = TRACE_MASK_DEFAULT};
+    *node = (struct node){.runtime = runtime,
+                          .config = *config,
+                          .trace_mask = TRACE_MASK_DEFAULT,
+                          .exit_code = EXIT_CODE_DISK};
+    node->service = &node->machine.service;
     list_init(&node->clients);
     list_init(&node->held_clients);
     u64_map_init(&node->clients_by_ip);
@@ -410,7 +458,8 @@ void node_init(struct node *node, struct runtime *runtime, const struct zk_confi
 static int on_replay(void *ctx, struct slice payload)
 {
     struct node *node = ctx;
-    return standalone_replay(&node->machine, payload);
+    return node->peer != NULL ? peer_replay(node->peer, payload)
+                              : standalone_replay(&node->machine, payload);
 }
 
 static int recover(struct node *node, struct errmsg *message)
@@ -418,7 +467,7 @@ static int recover(struct node *node, struct errmsg *message)
     struct recovery_options options = {.trust_empty_snapshot = node->config.trust_empty_snapshot,
                                        .may_cut = true};
     uint64_t before_ns = runtime_now_ns(node->runtime);
-    int error = recovery_load(&node->dir, &options, &node->machine.service.tree, on_replay, node,
+    int error = recovery_load(&node->dir, &options, &node->service->tree, on_replay, node,
                               &node->recovery, message);
     if (error != 0) {
         return error;
@@ -434,7 +483,7 @@ static int recover(struct node *node, struct errmsg *message)
         "Snapshot loaded in %" PRIu64 " ms, highest zxid is 0x%" PRIx64 ", %" PRIu64
         " transactions replayed, %" PRIu64 " nodes",
         took_ms, (uint64_t)node->recovery.last_zxid, node->recovery.replayed,
-        node->machine.service.tree.node_count);
+        node->service->tree.node_count);
     return 0;
 }
 
@@ -480,7 +529,8 @@ static int start_snapshot(struct node *node, struct errmsg *message)
         }
         return 0;
     }
-    if (node->recovery.replayed > 0) {
+    /* In an ensemble what was replayed may not have been agreed upon: see ensemble.c. */
+    if (node->recovery.replayed > 0 && node->ensemble == NULL) {
         int error = snapshotter_begin(node->snapshotter, NULL, NULL);
         ASSERT(error == 0);
     }
@@ -500,12 +550,20 @@ int node_start(struct node *node, struct errmsg *message)
     if (error != 0) {
         return error;
     }
-    standalone_init(&node->machine, &node->service_config);
+    if (config->is_ensemble) {
+        ensemble_create(node);
+    } else {
+        standalone_init(&node->machine, &node->service_config);
+    }
     node->machine_ready = true;
     node->start_stage = NODE_START_LOAD;
     error = recover(node, message);
-    if (error == 0) {
+    if (error == 0 && node->ensemble != NULL) {
+        error = ensemble_load(node, message);
+    } else if (error == 0) {
         standalone_start(&node->machine, node->start_ns / 1000000);
+    }
+    if (error == 0) {
         start_log(node);
         node->snapshotter = snapshotter_create(node);
         node->metrics = server_metrics_create(node);
@@ -515,6 +573,9 @@ int node_start(struct node *node, struct errmsg *message)
     if (error == 0) {
         node->start_stage = NODE_START_PORT;
         error = client_port_open(node, message);
+    }
+    if (error == 0 && node->ensemble != NULL) {
+        error = ensemble_start(node, message);
     }
     if (error != 0) {
         node->state = NODE_STOPPED;
@@ -533,6 +594,9 @@ void node_stop(struct node *node, void (*stopped)(void *ctx), void *ctx)
     node->stopped_ctx = ctx;
     snapshotter_cancel(node->snapshotter);
     client_port_close(node, EXIT_LINGER_MS);
+    if (node->ensemble != NULL) {
+        ensemble_close(node, EXIT_LINGER_MS);
+    }
     runtime_timer_set(&node->tick_timer, 0); /* a turn must come even when nothing else happens */
 }
 
@@ -549,6 +613,9 @@ void node_detach(struct node *node)
     runtime_hook_remove(&node->turn_end);
     if (node->snapshotter != NULL) {
         snapshotter_detach(node->snapshotter);
+    }
+    if (node->ensemble != NULL) {
+        ensemble_detach(node);
     }
     if (node->listener != NULL) {
         tcp_listener_close(node->listener);
@@ -572,10 +639,15 @@ void node_release(struct node *node)
         log_writer_abandon(&node->log);
     }
     purge_release(node);
-    if (node->machine_ready) {
-        standalone_release(&node->machine);
-        node->machine_ready = false;
+    for (size_t i = 0; i < node->outbox.count; i++) {
+        ensemble_forget(&node->outbox.effects[i]);
     }
+    if (node->ensemble != NULL) {
+        ensemble_destroy(node);
+    } else if (node->machine_ready) {
+        standalone_release(&node->machine);
+    }
+    node->machine_ready = false;
     data_dir_close(&node->dir);
     u64_map_release(&node->clients_by_ip);
     zk_outbox_release(&node->outbox);
@@ -585,5 +657,6 @@ int node_take_snapshot(struct node *node,
                        void (*done)(void *ctx, int error, int64_t zxid),
                        void *ctx)
 {
-    return snapshotter_begin(node->snapshotter, done, ctx);
+    bool is_agreed = node->peer == NULL || node->peer->is_serving;
+    return is_agreed ? snapshotter_begin(node->snapshotter, done, ctx) : ERR_BUSY;
 }

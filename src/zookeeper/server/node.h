@@ -7,12 +7,16 @@
  *
  * Lifecycle: STOPPED -> node_start (recover, listen) -> RUNNING (<-> RESTORING) -> node_stop
  * (connections closed, log flushed) -> STOPPED; FAILED when the log or a disk gave up: on_failed is
- * called, nothing is acknowledged any more, and the process is expected to exit (code 10).
+ * called, nothing is acknowledged any more, and the process is expected to exit (exit_code).
+ *
+ * Two kinds: a server without peers (core/standalone.h), and one of an ensemble (core/peer.h, with
+ * what ensemble.h owns). What both have is `service`; the machine is stepped by node_step.
  */
 #ifndef ZOOKEEPER_SERVER_NODE_H
 #define ZOOKEEPER_SERVER_NODE_H
 
 #include "runtime/metrics.h"
+#include "zookeeper/core/peer.h"
 #include "zookeeper/core/standalone.h"
 #include "zookeeper/server/config.h"
 #include "zookeeper/storage/log_writer.h"
@@ -36,6 +40,7 @@ enum node_start_stage {
 struct client_conn;    /* client_port.c */
 struct snapshotter;    /* snapshotter.h */
 struct server_metrics; /* server_metrics.h */
+struct ensemble;       /* ensemble.h */
 
 /* Figures that are the host's, beside service_stats. */
 struct node_stats {
@@ -72,8 +77,12 @@ struct node {
     struct slice enforce_auth_schemes[CONFIG_SCHEMES_MAX];
     enum node_start_stage start_stage;
     enum node_state state;
-    struct standalone machine;
+    struct standalone machine; /* of a server without peers */
+    struct ensemble *ensemble; /* of a server with peers; NULL else */
+    struct peer *peer;         /* its machine; NULL else */
+    struct service *service;   /* of the one or the other, while machine_ready */
     bool machine_ready;
+    int exit_code; /* of a failure: 10 unless the machine says another */
     bool is_detached;
     struct data_dir dir;
     struct log_writer log;
@@ -152,11 +161,20 @@ NODISCARD int node_restore(struct node *node,
 /* Called at turn ends while RESTORING. */
 void node_restore_go_on(struct node *node);
 
+/* Steps the machine, whichever it is. */
+void node_step(struct node *node, const struct zk_event *event);
+
+/* The tree's cursor is in use by a snapshot on its way to a learner. */
+bool node_tree_is_busy(const struct node *node);
+
 /* Runs effects of the outbox; every caller of a machine step ends with it. */
 void node_perform_effects(struct node *node);
 
 /* Fills in kind and the times. */
 struct zk_event node_event(struct node *node, enum zk_event_kind kind);
+
+/* A file could not be written or read: node_fail with what that means. */
+void node_fail_disk(struct node *node, const struct errmsg *why);
 
 /* The first failure wins: state FAILED, port and connections closed, on_failed called. */
 void node_fail(struct node *node, const char *text);

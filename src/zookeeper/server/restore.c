@@ -80,6 +80,11 @@ int node_restore(struct node *node,
                  struct errmsg *message)
 {
     int64_t zxid = 0;
+    if (node->ensemble != NULL) {
+        return errmsg_set(message, ERR_UNSUPPORTED,
+                          "a server of an ensemble takes its state from the leader: stop the "
+                          "ensemble and put the snapshot into each server's dataDir instead");
+    }
     if (node->state != NODE_RUNNING) {
         return errmsg_set(message, ERR_BUSY, "the server is not serving");
     }

@@ -2,13 +2,15 @@
  *
  * Nothing is counted here. Gauges read through functions; counters and summaries are copied from
  * where they are counted just before printing, so that the hot path touches plain integers. Metrics
- * of parts that a server alone does not have (elections, learners, TLS handshakes) are registered
- * as well, since dashboards name them: nothing ever counts them, so they are 0, as they are on
- * Apache's standalone server.
+ * of parts that this server does not have (queues between threads, TLS handshakes; elections and
+ * learners on a server alone) are registered as well, since dashboards name them: nothing ever
+ * counts them, so they are 0, as they are on Apache's standalone server.
  */
 #include "zookeeper/server/server_metrics.h"
 
 #include "base/memory.h"
+#include "zookeeper/core/quorum.h"
+#include "zookeeper/server/ensemble.h"
 #include "zookeeper/server/status.h"
 
 #define COUNTERS_MAX 96
@@ -43,32 +45,68 @@ struct server_metrics {
         return (double)(expression);      \
     }
 
-GAUGE(znode_count, node->machine.service.tree.node_count)
-GAUGE(approximate_data_size, node->machine.service.tree.approximate_data_size)
-GAUGE(ephemerals_count, node->machine.service.tree.ephemerals_count)
-GAUGE(global_sessions, node->machine.service.tree.sessions.count)
+GAUGE(znode_count, node->service->tree.node_count)
+GAUGE(approximate_data_size, node->service->tree.approximate_data_size)
+GAUGE(ephemerals_count, node->service->tree.ephemerals_count)
+GAUGE(global_sessions, node->service->tree.sessions.count)
 GAUGE(watch_count,
-      node->machine.service.data_watches.watch_count +
-          node->machine.service.child_watches.watch_count)
+      node->service->data_watches.watch_count + node->service->child_watches.watch_count)
 GAUGE(num_alive_connections, node->client_count)
-GAUGE(outstanding_requests, node->machine.service.outstanding)
+GAUGE(outstanding_requests, node->service->outstanding)
 GAUGE(min_latency,
-      node->machine.service.stats.latency_count == 0 ? 0
-                                                     : node->machine.service.stats.latency_min_ms)
-GAUGE(max_latency, node->machine.service.stats.latency_max_ms)
-GAUGE(packets_received, node->machine.service.stats.packets_received)
-GAUGE(packets_sent, node->machine.service.stats.packets_sent)
-GAUGE(last_client_response_size, node->machine.service.stats.last_response_bytes)
-GAUGE(max_client_response_size, node->machine.service.stats.max_response_bytes)
-GAUGE(min_client_response_size, node->machine.service.stats.min_response_bytes)
-GAUGE(auth_failed_count, node->machine.service.stats.auth_failed)
+      node->service->stats.latency_count == 0 ? 0 : node->service->stats.latency_min_ms)
+GAUGE(max_latency, node->service->stats.latency_max_ms)
+GAUGE(packets_received, node->service->stats.packets_received)
+GAUGE(packets_sent, node->service->stats.packets_sent)
+GAUGE(last_client_response_size, node->service->stats.last_response_bytes)
+GAUGE(max_client_response_size, node->service->stats.max_response_bytes)
+GAUGE(min_client_response_size, node->service->stats.min_response_bytes)
+GAUGE(auth_failed_count, node->service->stats.auth_failed)
 GAUGE(uptime, (runtime_now_ns(node->runtime) - node->start_ns) / 1000000)
 
 static double gauge_avg_latency(void *ctx)
 {
-    const struct service_stats *stats = &((struct node *)ctx)->machine.service.stats;
+    const struct service_stats *stats = &((struct node *)ctx)->service->stats;
     return status_average(stats->latency_sum_ms, stats->latency_count);
 }
+
+/* What learners a leader has. */
+struct learner_counts {
+    uint64_t followers; /* connected: those that vote */
+    uint64_t synced_followers;
+    uint64_t observers;
+    uint64_t synced_observers;
+};
+
+static void count_learner(void *ctx, const struct peer_learner_info *info)
+{
+    struct learner_counts *counts = ctx;
+    counts->followers += info->is_observer ? 0 : 1;
+    counts->observers += info->is_observer ? 1 : 0;
+    counts->synced_followers += !info->is_observer && info->is_synced ? 1 : 0;
+    counts->synced_observers += info->is_observer && info->is_synced ? 1 : 0;
+}
+
+static struct learner_counts learners_of(const struct node *node)
+{
+    struct learner_counts counts = {0};
+    if (node->peer->state == PEER_LEADING) {
+        peer_each_learner(node->peer, count_learner, &counts);
+    }
+    return counts;
+}
+
+GAUGE(learners, learners_of(node).followers + learners_of(node).observers)
+GAUGE(synced_followers, learners_of(node).synced_followers)
+GAUGE(synced_observers, learners_of(node).synced_observers)
+GAUGE(quorum_size, quorum_config_voter_count(ensemble_config(node)))
+GAUGE(leader_uptime,
+      node->peer->state != PEER_LEADING
+          ? 0
+          : runtime_now_ns(node->runtime) / 1000000 - node->peer->state_since_ms)
+GAUGE(last_proposal_size, peer_stats_of(node->peer)->last_proposal_bytes)
+GAUGE(min_proposal_size, peer_stats_of(node->peer)->min_proposal_bytes)
+GAUGE(max_proposal_size, peer_stats_of(node->peer)->max_proposal_bytes)
 
 static double gauge_zero(void *ctx)
 {
@@ -122,42 +160,70 @@ static const struct {
     {"non_mtls_local_conn_count", "local connections without mutual TLS", gauge_zero},
 };
 
+static const struct {
+    const char *name;
+    const char *help;
+    double (*read)(void *ctx);
+} ensemble_gauges[] = {
+    {"learners", "learners connected to this leader", gauge_learners},
+    {"synced_followers", "followers that are up to date", gauge_synced_followers},
+    {"synced_non_voting_followers", "followers that have no vote yet", gauge_zero},
+    {"synced_observers", "observers that are up to date", gauge_synced_observers},
+    {"pending_syncs", "syncs that wait for a quorum", gauge_zero},
+    {"quorum_size", "servers with a vote", gauge_quorum_size},
+    {"leader_uptime", "ms since this server leads", gauge_leader_uptime},
+    {"last_proposal_size", "bytes of the newest proposal", gauge_last_proposal_size},
+    {"min_proposal_size", "bytes of the smallest proposal", gauge_min_proposal_size},
+    {"max_proposal_size", "bytes of the largest proposal", gauge_max_proposal_size},
+};
+
 /* ---- counters and summaries ------------------------------------------------------------------ */
 
-#define NODE(field) offsetof(struct node, field)
-#define NOT_COUNTED SIZE_MAX /* no part of this server can cause it */
+/* Where a figure is kept; the places are found when the metrics are made. */
+enum figure_owner {
+    OF_NOBODY,
+    OF_NODE,
+    OF_SERVICE,
+    OF_PEER, /* of a server in an ensemble */
+};
+
+#define NODE(field) OF_NODE, offsetof(struct node, field)
+#define SERVICE(field) OF_SERVICE, offsetof(struct service_stats, field)
+#define PEER(field) OF_PEER, offsetof(struct peer_stats, field)
+#define NOT_COUNTED OF_NOBODY, 0 /* no part of this server can cause it */
 
 static const struct {
     const char *name;
+    enum figure_owner owner;
     size_t offset;
 } counters[] = {
     {"bytes_received_count", NODE(stats.bytes_received)},
     {"response_bytes", NODE(stats.bytes_sent)},
-    {"connection_request_count", NODE(machine.service.stats.connection_requests)},
-    {"connection_revalidate_count", NODE(machine.service.stats.connections_revalidated)},
+    {"connection_request_count", SERVICE(connection_requests)},
+    {"connection_revalidate_count", SERVICE(connections_revalidated)},
     {"connection_rejected", NODE(stats.connections_rejected)},
     {"sessionless_connections_expired", NODE(stats.sessionless_expired)},
-    {"stale_sessions_expired", NODE(machine.service.stats.stale_sessions_expired)},
+    {"stale_sessions_expired", SERVICE(stale_sessions_expired)},
     {"large_requests_rejected", NODE(stats.large_requests_rejected)},
     {"watch_bytes", NODE(stats.watch_bytes)},
-    {"sync_processor_request_queued", NODE(machine.service.stats.commits)},
-    {"commit_count", NODE(machine.service.stats.commits)},
+    {"sync_processor_request_queued", SERVICE(commits)},
+    {"commit_count", SERVICE(commits)},
     {"snap_count", NODE(stats.snapshots_taken)},
     {"snapshot_error_count", NODE(stats.snapshot_errors)},
     {"restore_error_count", NODE(stats.restore_errors)},
-    {"digest_mismatches_count", NODE(machine.service.stats.digest_mismatches)},
+    {"digest_mismatches_count", SERVICE(digest_mismatches)},
     {"unrecoverable_error_count", NOT_COUNTED},
     {"snapshot_rate_limited_count", NODE(stats.snapshot_rate_limited)},
     {"restore_rate_limited_count", NODE(stats.restore_rate_limited)},
-    {"looking_count", NOT_COUNTED},
-    {"diff_count", NOT_COUNTED},
-    {"proposal_count", NOT_COUNTED},
-    {"revalidate_count", NOT_COUNTED},
+    {"looking_count", PEER(looking_count)},
+    {"diff_count", PEER(syncs_by_diff)},
+    {"proposal_count", PEER(proposals)},
+    {"revalidate_count", PEER(revalidations)},
     {"connection_drop_count", NOT_COUNTED},
     {"request_commit_queued", NOT_COUNTED},
-    {"learner_proposal_received_count", NOT_COUNTED},
-    {"learner_commit_received_count", NOT_COUNTED},
-    {"quit_leading_due_to_disloyal_voter", NOT_COUNTED},
+    {"learner_proposal_received_count", PEER(learner_proposals_received)},
+    {"learner_commit_received_count", PEER(learner_commits_received)},
+    {"quit_leading_due_to_disloyal_voter", PEER(disloyal_voter_quits)},
     {"throttled_ops", NOT_COUNTED},
     {"stale_requests", NOT_COUNTED},
     {"stale_requests_dropped", NOT_COUNTED},
@@ -184,6 +250,7 @@ static const struct {
 
 static const struct {
     const char *name;
+    enum figure_owner owner;
     size_t offset;
     uint64_t divisor;
     bool is_advanced;
@@ -192,21 +259,20 @@ static const struct {
     {"snapshottime", NODE(stats.snapshot_ms), 1, false},
     {"dbinittime", NODE(stats.db_init), 1, false},
     {"restore_time", NODE(stats.restore_ms), 1, false},
-    {"readlatency", NODE(machine.service.stats.read_latency_us), 1000, true},
-    {"updatelatency", NODE(machine.service.stats.update_latency_us), 1000, true},
+    {"readlatency", SERVICE(read_latency_us), 1000, true},
+    {"updatelatency", SERVICE(update_latency_us), 1000, true},
     {"sync_processor_batch_size", NODE(stats.sync_batch_size), 1, false},
     {"sync_processor_queue_size", NODE(stats.sync_batch_size), 1, false},
     {"sync_process_time", NODE(stats.fsync_us), 1000, false},
     {"sync_processor_queue_flush_time_ms", NODE(stats.fsync_us), 1000, true},
-    {"sync_processor_queue_and_flush_time_ms", NODE(machine.service.stats.update_latency_us), 1000,
-     true},
+    {"sync_processor_queue_and_flush_time_ms", SERVICE(update_latency_us), 1000, true},
     {"startup_snap_load_time", NODE(stats.snapshot_load_ms), 1, false},
     {"startup_txns_load_time", NODE(stats.txns_load_ms), 1, false},
     {"startup_txns_loaded", NODE(stats.txns_loaded), 1, false},
-    {"node_created_watch_count", NODE(machine.service.stats.node_created_watches), 1, false},
-    {"node_deleted_watch_count", NODE(machine.service.stats.node_deleted_watches), 1, false},
-    {"node_changed_watch_count", NODE(machine.service.stats.node_changed_watches), 1, false},
-    {"node_children_watch_count", NODE(machine.service.stats.node_children_watches), 1, false},
+    {"node_created_watch_count", SERVICE(node_created_watches), 1, false},
+    {"node_deleted_watch_count", SERVICE(node_deleted_watches), 1, false},
+    {"node_changed_watch_count", SERVICE(node_changed_watches), 1, false},
+    {"node_children_watch_count", SERVICE(node_children_watches), 1, false},
     /* Ensembles: leaders, followers, observers and what passes between them. */
     {"commit_process_time", NOT_COUNTED, 1, false},
     {"election_time", NOT_COUNTED, 1, false},
@@ -265,6 +331,22 @@ static const struct histogram no_values;
 _Static_assert(ARRAY_LEN(counters) <= COUNTERS_MAX, "every counter has its place");
 _Static_assert(ARRAY_LEN(summaries) <= SUMMARIES_MAX, "every summary has its place");
 
+/* NULL when nobody counts it here. */
+static const void *figure_at(const struct node *node, enum figure_owner owner, size_t offset)
+{
+    switch (owner) {
+    case OF_NODE:
+        return (const char *)node + offset;
+    case OF_SERVICE:
+        return (const char *)&node->service->stats + offset;
+    case OF_PEER:
+        return node->peer == NULL ? NULL : (const char *)peer_stats_of(node->peer) + offset;
+    case OF_NOBODY:
+        break;
+    }
+    return NULL;
+}
+
 static void register_all(struct server_metrics *metrics)
 {
     struct node *node = metrics->node;
@@ -276,22 +358,22 @@ static void register_all(struct server_metrics *metrics)
     for (size_t i = 0; i < ARRAY_LEN(gauges); i++) {
         metrics_gauge(registry, gauges[i].name, gauges[i].help, gauges[i].read, node);
     }
+    for (size_t i = 0; node->peer != NULL && i < ARRAY_LEN(ensemble_gauges); i++) {
+        metrics_gauge(registry, ensemble_gauges[i].name, ensemble_gauges[i].help,
+                      ensemble_gauges[i].read, node);
+    }
     for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
-        bool is_counted = counters[i].offset != NOT_COUNTED;
+        const uint64_t *source = figure_at(node, counters[i].owner, counters[i].offset);
         metrics->counters[metrics->counter_count++] = (struct copied_counter){
             .metric = metrics_counter(registry, counters[i].name, NULL),
-            .source = is_counted ? (const uint64_t *)(const void *)((const char *)node +
-                                                                    counters[i].offset)
-                                 : &no_count,
+            .source = source != NULL ? source : &no_count,
         };
     }
     for (size_t i = 0; i < ARRAY_LEN(summaries); i++) {
+        const struct histogram *source = figure_at(node, summaries[i].owner, summaries[i].offset);
         metrics->summaries[metrics->summary_count++] = (struct copied_summary){
             .metric = metrics_summary(registry, summaries[i].name, NULL, summaries[i].is_advanced),
-            .source = summaries[i].offset == NOT_COUNTED
-                          ? &no_values
-                          : (const struct histogram *)(const void *)((const char *)node +
-                                                                     summaries[i].offset),
+            .source = source != NULL ? source : &no_values,
             .divisor = summaries[i].divisor,
         };
     }
@@ -355,16 +437,16 @@ void server_metrics_print_mntr(struct server_metrics *metrics, struct buffer *ou
     buffer_append_cstr(out, "\nzk_server_state\t");
     buffer_append_cstr(out, status_mode(metrics->node));
     buffer_append_u8(out, '\n');
-    /* Apache's Prometheus provider prints its own form here, labels and all. */
+    if (metrics->node->peer != NULL) {
+        buffer_append_cstr(out, "zk_peer_state\t");
+        status_put_peer_state(metrics->node, out);
+        buffer_append_u8(out, '\n');
+    }
+    /* As with Apache's, the words' form follows the provider that is configured. */
     if (metrics->node->config.prometheus_enabled) {
         metrics_print_mntr_prometheus(server_metrics_registry(metrics), out);
     } else {
-        /* As with Apache's, the words' form follows the provider that is configured. */
-        if (metrics->node->config.prometheus_enabled) {
-            metrics_print_mntr_prometheus(server_metrics_registry(metrics), out);
-        } else {
-            metrics_print_mntr(server_metrics_registry(metrics), out);
-        }
+        metrics_print_mntr(server_metrics_registry(metrics), out);
     }
 }
 

@@ -285,12 +285,23 @@ void snapshotter_turn(struct snapshotter *snapshotter)
     }
 }
 
+void snapshotter_abort(struct snapshotter *snapshotter)
+{
+    struct snapshot_run *run = snapshotter->run;
+    if (run != NULL && !run->is_walked) {
+        run->is_cancelled = true;
+        run->error = run->error == 0 ? ERR_CANCELLED : run->error;
+        end_walk(run);
+        buffer_clear(&run->sink, 0);
+    }
+}
+
 int snapshotter_begin(struct snapshotter *snapshotter,
                       void (*done)(void *ctx, int error, int64_t zxid),
                       void *ctx)
 {
     struct node *node = snapshotter->node;
-    if (snapshotter->run != NULL) {
+    if (snapshotter->run != NULL || node_tree_is_busy(node)) {
         return ERR_BUSY;
     }
     struct snapshot_run *run = mem_alloc_zeroed(sizeof *run);
@@ -308,7 +319,7 @@ int snapshotter_begin(struct snapshotter *snapshotter,
         run->pieces[i].is_free = true;
         buffer_init(&run->pieces[i].bytes, SIZE_MAX / 4);
     }
-    run->tree_snapshot = tree_snapshot_begin(&node->machine.service.tree, &run->sink);
+    run->tree_snapshot = tree_snapshot_begin(&node->service->tree, &run->sink);
     run->zxid = tree_snapshot_zxid(run->tree_snapshot);
     run->digest = tree_snapshot_digest(run->tree_snapshot);
     snapshotter->run = run;
@@ -342,7 +353,7 @@ int snapshotter_write_now(struct snapshotter *snapshotter)
     uint64_t size;
     ASSERT(snapshotter->run == NULL);
     buffer_init(&sink, SIZE_MAX / 4);
-    struct tree_snapshot *walk = tree_snapshot_begin(&node->machine.service.tree, &sink);
+    struct tree_snapshot *walk = tree_snapshot_begin(&node->service->tree, &sink);
     int64_t zxid = tree_snapshot_zxid(walk);
     uint64_t digest = tree_snapshot_digest(walk);
     int error = snapshot_writer_open(node->runtime, node->dir.snap_dir, zxid, &options, &writer);

@@ -32,6 +32,9 @@ bool snapshotter_is_running(const struct snapshotter *snapshotter);
 /* Gives up the one that runs: it ends soon, with ERR_CANCELLED. */
 void snapshotter_cancel(struct snapshotter *snapshotter);
 
+/* The same at once as far as the tree is concerned: it is not looked at any more. */
+void snapshotter_abort(struct snapshotter *snapshotter);
+
 /* Begins one now; `done` (may be NULL) is called at its end. ERR_BUSY when one runs. */
 NODISCARD int snapshotter_begin(struct snapshotter *snapshotter,
                                 void (*done)(void *ctx, int error, int64_t zxid),

@@ -6,12 +6,39 @@
 #include <time.h>
 
 #include "base/version.h"
+#include "zookeeper/server/ensemble.h"
 
 #define MIB ((uint64_t)1 << 20)
 
 const char *status_mode(const struct node *node)
 {
-    return node->service_config.read_only ? "read-only" : "standalone";
+    static const char *const modes[] = {"looking", "follower", "leader", "observer"};
+    if (service_is_read_only(node->service)) {
+        return "read-only";
+    }
+    return node->peer == NULL ? "standalone" : modes[node->peer->state];
+}
+
+bool status_is_serving(const struct node *node)
+{
+    return node->state == NODE_RUNNING && ensemble_is_serving(node);
+}
+
+static void put_lower(struct buffer *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        buffer_append_u8(out, (uint8_t)(*text >= 'A' && *text <= 'Z' ? *text | 0x20 : *text));
+    }
+}
+
+void status_put_peer_state(const struct node *node, struct buffer *out)
+{
+    static const char *const states[] = {"looking", "following", "leading", "observing"};
+    buffer_append_cstr(out, states[node->peer->state]);
+    if (strcmp(node->peer->zab_state, "ELECTION") != 0) {
+        buffer_append_cstr(out, " - ");
+        put_lower(out, node->peer->zab_state);
+    }
 }
 
 void status_put_version(struct buffer *out)
@@ -62,7 +89,7 @@ int64_t status_log_bytes(const struct node *node)
 
 void status_reset_connections(struct node *node)
 {
-    LIST_FOR_EACH(link, &node->machine.service.conns)
+    LIST_FOR_EACH(link, &node->service->conns)
     {
         service_conn_stats_reset(CONTAINER_OF(link, struct service_conn, link));
     }
@@ -128,7 +155,7 @@ static void collect_watcher(void *ctx, struct slice path, const struct watcher *
 
 void status_count_watches(struct node *node, struct status_watches *watches)
 {
-    const struct watch_table *table = &node->machine.service.data_watches;
+    const struct watch_table *table = &node->service->data_watches;
     struct watch_count count = {.watches = watches};
     struct watcher_set set;
     *watches = (struct status_watches){0};

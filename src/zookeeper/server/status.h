@@ -5,8 +5,15 @@
 
 #include "zookeeper/server/node.h"
 
-/* "standalone", "read-only" (and leader, follower, observer later). */
+/* "standalone", "leader", "follower", "observer", "read-only". */
 const char *status_mode(const struct node *node);
+
+/* Does it take clients? If not, most words are answered with STATUS_NOT_SERVING alone. */
+bool status_is_serving(const struct node *node);
+#define STATUS_NOT_SERVING "This ZooKeeper instance is not currently serving requests"
+
+/* "leading - broadcast": QuorumPeer.getDetailedPeerState; of a server in an ensemble. */
+void status_put_peer_state(const struct node *node, struct buffer *out);
 
 /* "3.9.5-samsa-0.1.0, built on 2026-11-20 00:00 UTC". */
 void status_put_version(struct buffer *out);

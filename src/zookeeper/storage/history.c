@@ -5,6 +5,7 @@
 
 #include "base/endian.h"
 #include "runtime/log.h"
+#include "zookeeper/core/quorum_packet.h"
 #include "zookeeper/storage/synced_mark.h"
 
 /* ---- cutting --------------------------------------------------------------------------------- */
@@ -185,7 +186,9 @@ static int take_entry(struct history_reading *reading, struct slice payload)
     if (zxid > reading->to_zxid) {
         return ERR_END;
     }
-    if (!reading->has_begun || !txn_log_zxid_may_follow(reading->last, zxid)) {
+    /* What follows nothing is the very first; a later epoch begins with 1 (ZOOKEEPER-4925). */
+    bool follows = reading->last == 0 ? zxid == 1 : zxid_follows(reading->last, zxid);
+    if (!reading->has_begun || !follows) {
         return ERR_NOT_FOUND;
     }
     size_t len = payload.len + sizeof(uint32_t);

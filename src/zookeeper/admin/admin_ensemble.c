@@ -1,0 +1,166 @@
+/* admin_ensemble.c - the admin commands about a server's place in its ensemble. The keys are
+ * Apache's.
+ *
+ * Sources: admin/Commands.java (LeaderCommand, ObserversCommand, VotingViewCommand,
+ * ZabStateCommand), LearnerHandler.getLearnerHandlerInfo.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "zookeeper/admin/admin_command.h"
+#include "zookeeper/core/quorum.h"
+#include "zookeeper/server/ensemble.h"
+
+#define ADDRESS_TEXT_MAX 320
+
+json_t *admin_proposal_stats(const struct node *node)
+{
+    const struct peer_stats *stats = peer_stats_of(node->peer);
+    json_t *object = admin_json(json_object());
+    admin_put_integer(object, "last_buffer_size", stats->last_proposal_bytes);
+    admin_put_integer(object, "min_buffer_size", stats->min_proposal_bytes);
+    admin_put_integer(object, "max_buffer_size", stats->max_proposal_bytes);
+    return object;
+}
+
+static json_t *address_text(struct slice host, uint16_t port)
+{
+    char text[ADDRESS_TEXT_MAX];
+    bool is_v6 = memchr(host.ptr, ':', host.len) != NULL;
+    snprintf(text, sizeof text, is_v6 ? "[%.*s]:%u" : "%.*s:%u", (int)MIN(host.len, 256),
+             (const char *)host.ptr, port);
+    return admin_json(json_string(text));
+}
+
+static json_t *addresses_of(const struct quorum_server *server, bool of_election)
+{
+    json_t *array = admin_json(json_array());
+    for (uint32_t i = 0; i < server->address_count; i++) {
+        const struct quorum_address *address = &server->addresses[i];
+        uint16_t port = of_election ? address->election_port : address->quorum_port;
+        int failed = json_array_append_new(array, address_text(address->host, port));
+        ASSERT(failed == 0);
+    }
+    return array;
+}
+
+static json_t *client_address_of(const struct quorum_server *server)
+{
+    return server->client_port == 0
+               ? admin_json(json_string(""))
+               : address_text(server->client_host.len == 0 ? SLICE_LIT("0.0.0.0")
+                                                           : server->client_host,
+                              server->client_port);
+}
+
+void admin_run_leader(struct admin_call *call)
+{
+    const struct peer *peer = call->node->peer;
+    if (peer == NULL) {
+        admin_put(call->data, "error", json_string("server is not initialized"));
+        return;
+    }
+    int64_t leader_id = peer->election.vote.leader;
+    const struct quorum_server *leader = quorum_config_find(ensemble_config(call->node), leader_id);
+    char host[ADDRESS_TEXT_MAX] = "";
+    if (leader != NULL) {
+        snprintf(host, sizeof host, "%.*s", (int)MIN(leader->addresses[0].host.len, 256),
+                 (const char *)leader->addresses[0].host.ptr);
+    }
+    admin_put(call->data, "is_leader", json_boolean(peer->state == PEER_LEADING));
+    admin_put_integer(call->data, "leader_id", leader_id);
+    admin_put(call->data, "leader_ip", json_string(host));
+}
+
+struct observer_list {
+    json_t *array;
+    int64_t synced;
+};
+
+static void put_observer(void *ctx, const struct peer_learner_info *info)
+{
+    struct observer_list *list = ctx;
+    char remote[128];
+    if (!info->is_observer) {
+        return;
+    }
+    struct slice text = info->link != NULL ? info->link->remote : SLICE_LIT("");
+    snprintf(remote, sizeof remote, "%.*s", (int)MIN(text.len, 100), (const char *)text.ptr);
+    json_t *entry = admin_json(json_object());
+    admin_put(entry, "remote_socket_address", json_string(remote));
+    admin_put_integer(entry, "sid", info->server_id);
+    admin_put_integer(entry, "queued_packets", (int64_t)info->queued_packets);
+    admin_put_integer(entry, "queued_packets_size",
+                      info->link != NULL ? (int64_t)info->link->output_bytes : 0);
+    admin_put_integer(entry, "last_zxid", info->acked_zxid);
+    list->synced += info->is_synced ? 1 : 0;
+    int failed = json_array_append_new(list->array, entry);
+    ASSERT(failed == 0);
+}
+
+void admin_run_observers(struct admin_call *call)
+{
+    const struct peer *peer = call->node->peer;
+    struct observer_list list = {.array = admin_json(json_array())};
+    if (peer != NULL && peer->state == PEER_LEADING) {
+        peer_each_learner(peer, put_observer, &list);
+    }
+    admin_put_integer(call->data, "synced_observers", list.synced);
+    admin_put(call->data, "observers", list.array);
+}
+
+void admin_run_voting_view(struct admin_call *call)
+{
+    json_t *view = admin_json(json_object());
+    const struct quorum_config *config = call->node->peer == NULL ? NULL
+                                                                  : ensemble_config(call->node);
+    for (uint32_t i = 0; config != NULL && i < config->server_count; i++) {
+        const struct quorum_server *server = &config->servers[i];
+        char key[32];
+        if (server->role != QUORUM_PARTICIPANT) {
+            continue;
+        }
+        json_t *entry = admin_json(json_object());
+        snprintf(key, sizeof key, "%" PRId64, server->id);
+        admin_put(entry, "server_addresses", addresses_of(server, false));
+        admin_put(entry, "election_addresses", addresses_of(server, true));
+        admin_put(entry, "client_address", client_address_of(server));
+        admin_put(entry, "learner_type", json_string("participant"));
+        admin_put(view, key, entry);
+    }
+    admin_put(call->data, "current_config", view);
+}
+
+void admin_run_zabstate(struct admin_call *call)
+{
+    const struct node *node = call->node;
+    const struct peer *peer = node->peer;
+    char zab_state[32] = "";
+    char zxid_text[32];
+    if (peer == NULL) {
+        admin_put(call->data, "voting", json_false());
+        admin_put(call->data, "zabstate", json_string(""));
+        return;
+    }
+    const struct quorum_config *config = ensemble_config(node);
+    const struct quorum_server *own = quorum_config_find(config, node->config.server_id);
+    uint64_t zxid = (uint64_t)node->service->tree.last_processed_zxid;
+    for (size_t i = 0; i + 1 < sizeof zab_state && peer->zab_state[i] != '\0'; i++) {
+        char letter = peer->zab_state[i];
+        zab_state[i] = (char)(letter >= 'A' && letter <= 'Z' ? letter | 0x20 : letter);
+    }
+    snprintf(zxid_text, sizeof zxid_text, "0x%" PRIx64, zxid);
+    admin_put_integer(call->data, "myid", node->config.server_id);
+    admin_put(call->data, "is_leader", json_boolean(peer->state == PEER_LEADING));
+    if (own != NULL) {
+        admin_put(call->data, "quorum_address", addresses_of(own, false));
+        admin_put(call->data, "election_address", addresses_of(own, true));
+        admin_put(call->data, "client_address", client_address_of(own));
+    }
+    admin_put(call->data, "voting",
+              json_boolean(quorum_config_is_voter(config, node->config.server_id)));
+    admin_put(call->data, "last_zxid", json_string(zxid_text));
+    admin_put_integer(call->data, "zab_epoch", (int64_t)(zxid >> 32));
+    admin_put_integer(call->data, "zab_counter", (int64_t)(zxid & UINT32_MAX));
+    admin_put(call->data, "zabstate", json_string(zab_state));
+}

@@ -1,0 +1,414 @@
+"""Three servers on this machine: what an administrator does to them, and what happens to them.
+
+Started by the scripts of the tutorials, killed, paused, restarted, misconfigured, talked to in garbage; clients are
+kazoo's.  Nothing that was acknowledged is lost, and sessions outlive the servers that they were made at.
+"""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+from bystander import wait_for
+from kazoo.client import KazooClient, KazooRetry
+from kazoo.exceptions import ConnectionLoss, NodeExistsError, OperationTimeoutError, SessionExpiredError
+from kazoo.handlers.threading import KazooTimeoutError
+from peers import free_port
+from peers.ensemble import Ensemble
+from peers.servers import samsa_bin_dir
+
+DOUBT = (ConnectionLoss, OperationTimeoutError, SessionExpiredError, KazooTimeoutError)
+# A dead leader is replaced in well under this.
+FAIL_OVER_S = 10
+
+
+@pytest.fixture
+def ensemble(tmp_path):
+    made = []
+
+    def make(kinds=3, **more):
+        one = Ensemble(tmp_path, ["samsa"] * kinds, **more)
+        made.append(one)
+        return one
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def client():
+    made = []
+
+    def make(hosts, timeout=10.0):
+        one = KazooClient(hosts=hosts, timeout=timeout,
+                          connection_retry=KazooRetry(max_tries=-1, delay=0.05, max_delay=0.2))
+        made.append(one)
+        one.start(timeout=30)
+        return one
+
+    yield make
+    for one in made:
+        one.stop()
+        one.close()
+
+
+class Writer:
+    """Creates one sequential node after the other in a thread, and keeps the names that it was told."""
+
+    def __init__(self, client, top):
+        self.client = client
+        self.top = top
+        self.acknowledged = []
+        self.longest_gap_s = 0.0
+        self.is_ended = threading.Event()
+        client.ensure_path(top)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        last = time.monotonic()
+        while not self.is_ended.is_set():
+            try:
+                path = self.client.create(f"{self.top}/n-", b"x" * 100, sequence=True)
+            except DOUBT:
+                time.sleep(0.02)
+                continue
+            now = time.monotonic()
+            self.longest_gap_s = max(self.longest_gap_s, now - last)
+            last = now
+            self.acknowledged.append(path.rsplit("/", 1)[1])
+
+    def wait_more(self, count=20, timeout=30):
+        target = len(self.acknowledged) + count
+        wait_for(lambda: len(self.acknowledged) >= target, f"{count} more writes", timeout)
+
+    def end(self):
+        self.is_ended.set()
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+
+def assert_all_there(client, writer):
+    client.sync(writer.top)
+    there = set(client.get_children(writer.top))
+    lost = [name for name in writer.acknowledged if name not in there]
+    assert not lost, f"{len(lost)} of {len(writer.acknowledged)} acknowledged nodes are lost: {lost[:5]}"
+
+
+def assert_trees_agree(one):
+    """`hash` of every server that lives, at one zxid."""
+    alive = [server for server in one.servers.values() if server.alive]
+
+    def agree():
+        answers = {server.four_letter("srvr").split(b"Zxid: ")[1].split(b"\n")[0] for server in alive}
+        hashes = {server.four_letter("hash") for server in alive}
+        return len(answers) == 1 and len(hashes) == 1
+
+    wait_for(agree, "the servers agree", 20)
+
+
+# --- the tutorial ---
+
+
+def test_the_tutorial(tmp_path):
+    """Three zoo.cfg and myid files, zkServer.sh start, status and stop on each."""
+    ports = {i: (free_port(), free_port(), free_port()) for i in (1, 2, 3)}
+    servers = "".join(f"server.{i}=127.0.0.1:{q}:{e}\n" for i, (q, e, _) in ports.items())
+    script = samsa_bin_dir() / "zkServer.sh"
+    environments = {}
+
+    def run(i, *arguments):
+        return subprocess.run([script, *arguments, tmp_path / f"zoo{i}.cfg"], env=environments[i],
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    for i, (_, _, port) in ports.items():
+        data = tmp_path / f"data{i}"
+        data.mkdir()
+        (data / "myid").write_text(f"{i}\n")
+        (tmp_path / f"zoo{i}.cfg").write_text(
+            f"tickTime=2000\ndataDir={data}\nclientPort={port}\ninitLimit=5\nsyncLimit=2\n"
+            f"admin.enableServer=false\n{servers}")
+        environments[i] = {**os.environ, "ZOO_LOG_DIR": str(tmp_path / f"log{i}")}
+    try:
+        for i in ports:
+            answer = run(i, "start")
+            assert answer.returncode == 0 and "STARTED" in answer.stdout, answer.stdout + answer.stderr
+
+        def modes():
+            found = [run(i, "status").stdout.split("Mode: ")[-1].strip() for i in ports]
+            return sorted(found) == ["follower", "follower", "leader"]
+
+        wait_for(modes, "one leader, two followers", 20)
+        answer = run(1, "status")
+        assert answer.returncode == 0 and f"Client port found: {ports[1][2]}." in answer.stdout
+    finally:
+        for i in ports:
+            assert "STOPPED" in run(i, "stop").stdout
+    wait_for(lambda: run(1, "status").returncode == 1, "stopped", 10)
+
+
+# --- what users do ---
+
+
+def test_writes_anywhere_are_seen_everywhere(ensemble, client):
+    one = ensemble().start()
+    clients = {i: client(server.hosts) for i, server in one.servers.items()}
+    seen = threading.Event()
+    for i, writer in clients.items():
+        writer.create(f"/by{i}", b"%d" % i)
+        for reader in clients.values():
+            reader.sync(f"/by{i}")
+            assert reader.get(f"/by{i}")[0] == b"%d" % i
+    clients[1].exists("/watched", watch=lambda _event: seen.set())
+    clients[2].create("/watched", ephemeral=True)
+    assert seen.wait(5)
+    with pytest.raises(NodeExistsError):
+        clients[3].create("/watched")
+    clients[2].stop()
+    wait_for(lambda: clients[3].exists("/watched") is None, "the ephemeral goes with its session")
+    assert_trees_agree(one)
+
+
+def test_sessions_move_with_their_ephemerals(ensemble, client):
+    one = ensemble().start()
+    mover = client(one.hosts, timeout=15)
+    mover.create("/mine", ephemeral=True)
+    session = mover.client_id
+    for _ in range(3):
+        host, port = mover._connection._socket.getpeername()[:2]
+        at = next(i for i, server in one.servers.items() if server.port == port)
+        one.servers[at].kill()
+        one.wait_leader(timeout=20)
+        wait_for(lambda: try_exists(mover, "/mine"), "the session goes on elsewhere", 20)
+        assert mover.client_id == session
+        one.start(at)
+
+
+def try_exists(client, path):
+    try:
+        return client.exists(path)
+    except DOUBT:
+        return None
+
+
+# --- what happens to servers ---
+
+
+def test_leader_killed_under_load(ensemble, client):
+    one = ensemble().start()
+    user = client(one.hosts)
+    session = user.client_id
+    writer = Writer(user, "/load")
+    for _ in range(4):
+        writer.wait_more()
+        leader = one.leader()
+        one.servers[leader].kill()
+        one.wait_leader(but=(leader,), timeout=FAIL_OVER_S)
+        writer.wait_more()
+        one.start(leader)
+    writer.end()
+    assert user.client_id == session, "the session was lost"
+    assert_all_there(user, writer)
+    assert_trees_agree(one)
+
+
+def test_follower_comes_back(ensemble, client):
+    """After a short time away by what the leader remembers, after a long one by a snapshot."""
+    one = ensemble(cfg={"snapCount": 300, "commitLogCount": 50, "snapshotSizeFactor": -1}).start()
+    follower = one.followers()[0]
+    others = ",".join(server.hosts for i, server in one.servers.items() if i != follower)
+    user = client(others)
+    user.ensure_path("/load")
+    for away in (20, 1000):
+        one.servers[follower].kill()
+        for i in range(away):
+            user.create_async("/load/n-", b"y" * 200, sequence=True)
+        user.create(f"/after{away}")
+        one.start(follower)
+        reader = client(one.servers[follower].hosts)
+        reader.sync("/")
+        assert reader.exists(f"/after{away}")
+        assert_trees_agree(one)
+
+
+def test_all_killed_and_restarted(ensemble, client):
+    one = ensemble().start()
+    writer = Writer(client(one.hosts), "/load")
+    for _ in range(3):
+        writer.wait_more(50)
+        for server in one.servers.values():
+            server.kill()
+        one.start()
+    writer.wait_more()
+    writer.end()
+    assert_all_there(writer.client, writer)
+    assert_trees_agree(one)
+
+
+def test_two_of_three_are_needed(ensemble, client):
+    one = ensemble().start()
+    user = client(one.hosts)
+    user.create("/before")
+    first, second = one.followers()
+    one.servers[first].kill()
+    user.create("/with-two")
+    one.servers[second].kill()
+    wait_for(lambda: all(not mode for mode in one.modes().values()), "the last one stops serving", 20)
+    left = next(server for server in one.servers.values() if server.alive)
+    assert left.four_letter("srvr") == b"This ZooKeeper instance is not currently serving requests\n"
+    assert left.four_letter("ruok") == b"imok"
+    one.start(first)
+    wait_for(lambda: try_exists(user, "/with-two"), "two serve again", 20)
+
+
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_paused_server(ensemble, client, who):
+    one = ensemble(cfg={"tickTime": 200, "initLimit": 20, "syncLimit": 5}).start()
+    writer = Writer(client(one.hosts), "/load")
+    writer.wait_more()
+    leader = one.leader()
+    victim = leader if who == "leader" else one.followers()[0]
+    pid = one.servers[victim].process.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        if who == "leader":
+            wait_for(lambda: any(one.mode(i) == "leader" for i in one.servers if i != victim),
+                     "another leader", 20)
+        writer.wait_more(timeout=30)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    one.wait_serving(timeout=30)
+    writer.wait_more()
+    writer.end()
+    assert_all_there(writer.client, writer)
+    assert_trees_agree(one)
+
+
+# --- what strangers and administrators do wrong ---
+
+
+def say(port, bytes_to_say):
+    """Connects, speaks, and waits for the end of it."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        try:
+            sock.sendall(bytes_to_say)
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(4096):
+                pass
+        except OSError:
+            pass
+
+
+def test_garbage_on_the_inner_ports(ensemble, client):
+    one = ensemble().start()
+    user = client(one.hosts)
+    garbage = [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", os.urandom(10000), b"", b"\x00" * 4096, b"\xff" * 4096,
+        struct.pack(">iqi", 11, 0, 0x7fffffff),         # a packet that announces two GiB
+        struct.pack(">iqi", 2, 5, -5),
+        struct.pack(">iqii", 11, 0, -1, 0x7fffffff),    # as many identities
+        struct.pack(">iqi", 11, 0, 20) + struct.pack(">qiq", 77, 0x10000, 0) + struct.pack(">i", 0),
+        struct.pack(">qqi", -65536, 9, 0x7fffffff),     # the election's header
+        struct.pack(">qqi", -65536, 2, 15) + b"127.0.0.1:99999" + struct.pack(">i", 0x7fffffff),
+        struct.pack(">q", 3),
+    ]
+    for i in one.servers:
+        _, quorum, election, _ = one.network.address(i)
+        for bytes_to_say in garbage:
+            for port in (quorum, election):
+                try:
+                    say(port, bytes_to_say)
+                except ConnectionError:
+                    pass  # nobody listens there now
+    user.create("/still")
+    assert one.leader() is not None and len(one.followers()) == 2
+    assert_trees_agree(one)
+
+
+def test_silent_strangers_hold_nothing(ensemble, client):
+    one = ensemble(cfg={"tickTime": 100, "initLimit": 20}).start()
+    leader = one.leader()
+    _, quorum, election, _ = one.network.address(leader)
+    strangers = [socket.create_connection(("127.0.0.1", port)) for port in (quorum, election) for _ in range(50)]
+    user = client(one.hosts)
+    user.create("/a")
+    for stranger in strangers:
+        stranger.settimeout(20)
+        try:
+            assert stranger.recv(1) == b""
+        except ConnectionResetError:
+            pass
+        stranger.close()
+    assert one.leader() == leader
+
+
+def failing_start(one, member_id):
+    server = one.servers[member_id]
+    server.start(wait=False)
+    status = server.process.wait(20)
+    return status, server.log_tail(20)
+
+
+@pytest.mark.parametrize("text, words", [(None, "myid"), ("", "myid"), ("five\n", "myid"), ("9\n", "9"), ("-1\n", "myid")])
+def test_wrong_myid(ensemble, text, words):
+    one = ensemble()
+    server = one.servers[1]
+    server.prepare()
+    path = server.data_dir / "myid"
+    server.prepare = lambda: None
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    status, tail = failing_start(one, 1)
+    assert status == 2 and words in tail, tail
+
+
+@pytest.mark.parametrize("which", ["quorum", "election"])
+def test_inner_port_in_use(ensemble, which):
+    one = ensemble()
+    _, quorum, election, _ = one.network.address(1)
+    with socket.create_server(("127.0.0.1", quorum if which == "quorum" else election)):
+        status, tail = failing_start(one, 1)
+    assert status != 0 and "in use" in tail, tail
+
+
+def test_full_disk_of_a_follower(ensemble, client, tmp_path):
+    """It ends with exit code 10 and says why; the others go on; with room it comes back."""
+    small = tmp_path / "server1"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", small], check=False,
+                             capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount")
+    try:
+        one = ensemble(cfg={"preAllocSize": 64})
+        one.start(3, 2)
+        one.start(1)
+        assert one.mode(1) == "follower"
+        user = client(",".join(one.servers[i].hosts for i in (2, 3)))
+        user.ensure_path("/load")
+        # Updates: a few nodes, a long log.
+        for i in range(60):
+            for k in range(4):
+                user.set_async("/load", os.urandom(50000))
+            user.set("/load", b"%d" % i)
+            if one.servers[1].process.poll() is not None:
+                break
+        assert one.servers[1].process.wait(10) == 10
+        assert "No space left" in one.servers[1].log_tail(20)
+        user.create("/without-it")
+        subprocess.run(["mount", "-o", "remount,size=200m", small], check=True)
+        one.start(1)
+        reader = client(one.servers[1].hosts)
+        reader.sync("/")
+        assert reader.exists("/without-it")
+        assert_trees_agree(one)
+    finally:
+        one.stop()
+        subprocess.run(["umount", small], check=False)
