@@ -1,0 +1,301 @@
+/* Reconfiguration at the leader: what is refused, what it needs to be committed, and who leads
+ * after it. */
+#include "support_leader.h"
+
+#include "wire/jute.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define SESSION INT64_C(0x200000000000001)
+#define FIRST_VERSION zxid_make(4, 0)
+
+static const char *const three = "server.1=h1:1:2:participant;h1:3\n"
+                                 "server.2=h2:1:2:participant;h2:3\n"
+                                 "server.3=h3:1:2:participant;h3:3\n"
+                                 "server.4=h4:1:2:observer;h4:3\n"
+                                 "version=400000000";
+
+static struct test_learner *begin(struct test_leader *test)
+{
+    test_leader_init(test);
+    test->config.reconfig_enabled = true;
+    test->service_config.prep.auth.skip_acl = true; /* /zookeeper/config is the superuser's */
+    test_leader_load(test, 3, 5);
+    test_leader_start(test, 3, 3);
+    struct test_learner *learner = test_learner_join(test, 0, 2);
+    test_learner_open_session(test, learner, SESSION);
+    return learner;
+}
+
+static void write_text(struct buffer *out, const char *text)
+{
+    jute_write_bytes(out, text == NULL ? SLICE_NULL : slice_of_cstr(text));
+}
+
+static void reconfig(struct test_leader *test,
+                     struct test_learner *learner,
+                     const char *joining,
+                     const char *leaving,
+                     const char *members,
+                     int64_t version)
+{
+    struct buffer body;
+    buffer_init(&body, SIZE_MAX);
+    write_text(&body, joining);
+    write_text(&body, leaving);
+    write_text(&body, members);
+    jute_write_i64(&body, version);
+    test_learner_request(test, learner, SESSION, 7, ZK_OP_RECONFIG, buffer_slice(&body));
+    buffer_release(&body);
+}
+
+/* The proposal that follows on the link; its txn. */
+static struct slice proposal(struct test_leader *test, struct test_learner *learner)
+{
+    struct quorum_packet packet = test_learner_next(learner);
+    while (packet.type != ZK_PACKET_PROPOSAL || packet.zxid != test->proposed_zxid) {
+        assert_int_not_equal(packet.type, -1);
+        packet = test_learner_next(learner);
+    }
+    return packet.data;
+}
+
+static void refused(struct test_leader *test, struct test_learner *learner, int32_t error)
+{
+    struct slice txn = proposal(test, learner);
+    assert_int_equal((int32_t)load_be32(txn.ptr + 28), ZK_OP_ERROR);
+    assert_int_equal((int32_t)load_be32(txn.ptr + 32), error);
+    test_learner_send(test, learner, ZK_PACKET_ACK, test->proposed_zxid, SLICE_NULL);
+    test_learner_expect(learner, ZK_PACKET_COMMIT, test->proposed_zxid);
+}
+
+static void expect_text(struct slice text, const char *expected)
+{
+    if (!slice_equal_cstr(text, expected)) {
+        fail_msg("not \"%s\" but \"%.*s\"", expected, (int)text.len, (const char *)text.ptr);
+    }
+}
+
+static void expect_config_node(struct test_leader *test, const char *expected)
+{
+    const struct tree *tree = &test->peer.service.tree;
+    struct znode *node = tree_find(tree, SLICE_LIT("/zookeeper/config"));
+    assert_non_null(node);
+    expect_text(znode_data(tree, node), expected);
+}
+
+static void test_the_first_leader_versions_the_configuration(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    begin(&test);
+    assert_int_equal(test.peer.committed_config->version, FIRST_VERSION);
+    expect_config_node(&test, three);
+    test_leader_release(&test);
+}
+
+static void test_a_server_leaves(void **state)
+{
+    (void)state;
+    static const char *const two = "server.1=h1:1:2:participant;h1:3\n"
+                                   "server.2=h2:1:2:participant;h2:3\n"
+                                   "server.4=h4:1:2:observer;h4:3\n"
+                                   "version=400000002";
+    struct test_leader test;
+    struct test_learner *learner = begin(&test);
+    reconfig(&test, learner, NULL, "3", NULL, -1);
+    struct slice txn = proposal(&test, learner);
+    expect_text(peer_txn_config(txn), two);
+    assert_int_equal(test.peer.seen_config->version, zxid_make(4, 2));
+    assert_int_equal(test.peer.committed_config->version, FIRST_VERSION);
+    /* Only one at a time; and what is proposed behind it waits for both quorums. */
+    reconfig(&test, learner, NULL, "4", NULL, -1);
+    txn = proposal(&test, learner);
+    assert_int_equal((int32_t)load_be32(txn.ptr + 32), ZK_ERR_RECONFIGINPROGRESS);
+    test_learner_send(&test, learner, ZK_PACKET_ACK, zxid_make(4, 2), SLICE_NULL);
+    struct quorum_packet packet = test_learner_expect(learner, ZK_PACKET_COMMIT_AND_ACTIVATE,
+                                                      zxid_make(4, 2));
+    assert_int_equal(packet.data.len, 8);
+    assert_int_equal(load_be64(packet.data.ptr), 1);
+    expect_config_node(&test, two);
+    assert_int_equal(test.peer.committed_config->version, zxid_make(4, 2));
+    test_learner_send(&test, learner, ZK_PACKET_ACK, zxid_make(4, 3), SLICE_NULL);
+    test_learner_expect(learner, ZK_PACKET_COMMIT, zxid_make(4, 3));
+    assert_int_equal(test.peer.state, PEER_LEADING);
+    test_leader_release(&test);
+}
+
+/* Two servers join: they must follow before the change can be made, and then be asked. */
+static void test_servers_join(void **state)
+{
+    (void)state;
+    const char *joining = "server.5=h5:1:2;h5:3, server.6=h6:1:2:participant;3";
+    struct test_leader test;
+    struct test_learner *learner = begin(&test);
+    reconfig(&test, learner, joining, NULL, NULL, FIRST_VERSION);
+    refused(&test, learner, ZK_ERR_NEWCONFIGNOQUORUM);
+    struct test_learner *five = test_learner_join(&test, 1, 5);
+    reconfig(&test, learner, joining, NULL, NULL, FIRST_VERSION);
+    int64_t zxid = test.proposed_zxid;
+    expect_text(peer_txn_config(proposal(&test, learner)), "server.1=h1:1:2:participant;h1:3\n"
+                                                           "server.2=h2:1:2:participant;h2:3\n"
+                                                           "server.3=h3:1:2:participant;h3:3\n"
+                                                           "server.4=h4:1:2:observer;h4:3\n"
+                                                           "server.5=h5:1:2:participant;h5:3\n"
+                                                           "server.6=h6:1:2:participant;0.0.0.0:3\n"
+                                                           "version=400000003");
+    /* 1 and 2 are a quorum of the old one only. */
+    test_learner_send(&test, learner, ZK_PACKET_ACK, zxid, SLICE_NULL);
+    test_learner_expect_nothing(learner);
+    test_learner_send(&test, five, ZK_PACKET_ACK, zxid, SLICE_NULL);
+    test_learner_expect(learner, ZK_PACKET_COMMIT_AND_ACTIVATE, zxid);
+    assert_true(quorum_config_is_voter(test.peer.committed_config, 5));
+    test_leader_release(&test);
+}
+
+static void test_observers_hear_of_it(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *learner = begin(&test);
+    struct test_learner *observer = test_learner_connect(&test, 1);
+    test_learner_introduce(&test, observer, ZK_PACKET_OBSERVERINFO, 4, 3);
+    test_learner_ack_epoch(&test, observer, zxid_make(4, 1), 3);
+    test_learner_send(&test, observer, ZK_PACKET_ACK, zxid_make(4, 0), SLICE_NULL);
+    while (test_learner_next(observer).type != -1) {
+    }
+    reconfig(&test, learner, NULL, "3", NULL, -1);
+    int64_t zxid = test.proposed_zxid;
+    test_learner_send(&test, learner, ZK_PACKET_ACK, zxid, SLICE_NULL);
+    struct quorum_packet packet = test_learner_expect(observer, ZK_PACKET_INFORM_AND_ACTIVATE,
+                                                      zxid);
+    int64_t leader = 0;
+    struct slice txn;
+    assert_int_equal(quorum_read_activate(packet.data, &leader, &txn), ERR_OK);
+    assert_int_equal(leader, 1);
+    assert_false(slice_is_null(peer_txn_config(txn)));
+    test_leader_release(&test);
+}
+
+/* The leader leaves: of those that acknowledged it, one that acknowledged most is to lead. */
+static void test_the_leader_leaves(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *two = begin(&test);
+    struct test_learner *learner = test_learner_join(&test, 1, 3);
+    reconfig(&test, two, NULL, "1", NULL, -1);
+    int64_t zxid = test.proposed_zxid;
+    test_learner_send(&test, learner, ZK_PACKET_ACK, zxid, SLICE_NULL);
+    test_learner_send(&test, two, ZK_PACKET_ACK, zxid, SLICE_NULL);
+    test_learner_expect(learner, ZK_PACKET_PROPOSAL, zxid);
+    struct quorum_packet packet = test_learner_expect(learner, ZK_PACKET_COMMIT_AND_ACTIVATE, zxid);
+    assert_int_equal(load_be64(packet.data.ptr), 2);
+    /* It commits nothing more, and ends. */
+    test_learner_request(&test, two, SESSION, 8, ZK_OP_CLOSE_SESSION, SLICE_LIT(""));
+    int64_t next = test.proposed_zxid;
+    test_learner_send(&test, learner, ZK_PACKET_ACK, next, SLICE_NULL);
+    test_learner_send(&test, two, ZK_PACKET_ACK, next, SLICE_NULL);
+    assert_int_equal(test.peer.leader->last_committed, zxid);
+    test_leader_advance(&test, 5 * TEST_LEADER_TICK_MS);
+    assert_int_equal(test.peer.state, PEER_LOOKING);
+    test_leader_release(&test);
+}
+
+static void test_a_whole_new_configuration(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *learner = begin(&test);
+    reconfig(&test, learner, NULL, NULL,
+             "server.1=h1:1:2:participant;h1:3,server.2=h2:1:2;h2:3,group.1=1:2,weight.1=2", -1);
+    int64_t zxid = test.proposed_zxid;
+    assert_false(slice_is_null(peer_txn_config(proposal(&test, learner))));
+    test_learner_send(&test, learner, ZK_PACKET_ACK, zxid, SLICE_NULL);
+    test_learner_expect(learner, ZK_PACKET_COMMIT_AND_ACTIVATE, zxid);
+    assert_true(test.peer.committed_config->is_hierarchical);
+    /* Servers cannot come and go one by one in groups. */
+    reconfig(&test, learner, NULL, "2", NULL, -1);
+    refused(&test, learner, ZK_ERR_BADARGUMENTS);
+    test_leader_release(&test);
+}
+
+static void test_what_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *joining;
+        const char *leaving;
+        const char *members;
+        int64_t version;
+        int32_t error;
+    } cases[] = {
+        {NULL, "3", NULL, 5, ZK_ERR_BADVERSION},
+        {NULL, "2,3", NULL, -1, ZK_ERR_BADARGUMENTS},               /* one voter alone */
+        {NULL, "x", NULL, -1, ZK_ERR_MARSHALLINGERROR},             /* no number */
+        {"server.5=h5:1:2", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},   /* no client port */
+        {"server.5=h5", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},       /* no ports */
+        {"server.5", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},          /* no '=' */
+        {"server.x=h5:1:2;3", NULL, NULL, -1, ZK_ERR_BADARGUMENTS}, /* no number */
+        {"server.5=h3:1:9;8", NULL, NULL, -1, ZK_ERR_BADARGUMENTS}, /* server 3's port */
+        {"server.5=h5:1:2;h2:3", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},
+        {"server.5=h5:1:2=3;3", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},
+        {NULL, NULL, "", -1, ZK_ERR_BADARGUMENTS},
+        {NULL, NULL, "server.1=h1:1:2;3", -1, ZK_ERR_BADARGUMENTS},
+        {NULL, NULL, "whatever=1", -1, ZK_ERR_BADARGUMENTS},
+        {NULL, NULL, "server.1=h1:1:2;3,server.9=h9:1:2;3", -1, ZK_ERR_NEWCONFIGNOQUORUM},
+    };
+    struct test_leader test;
+    struct test_learner *learner = begin(&test);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        reconfig(&test, learner, cases[i].joining, cases[i].leaving, cases[i].members,
+                 cases[i].version);
+        refused(&test, learner, cases[i].error);
+    }
+    /* Joining with an id that is there replaces that server: its own addresses do not collide. */
+    reconfig(&test, learner, "server.3=h3:1:7;9", NULL, NULL, -1);
+    assert_false(slice_is_null(peer_txn_config(proposal(&test, learner))));
+    test_leader_release(&test);
+}
+
+static void test_switched_off_or_not_allowed(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    test_leader_init(&test);
+    test_leader_start(&test, 3, 3);
+    struct test_learner *learner = test_learner_join(&test, 0, 2);
+    test_learner_open_session(&test, learner, SESSION);
+    assert_int_equal(test.peer.committed_config->version, 0);
+    reconfig(&test, learner, NULL, "3", NULL, -1);
+    refused(&test, learner, ZK_ERR_RECONFIGDISABLED);
+    test_leader_release(&test);
+
+    test_leader_init(&test);
+    test.config.reconfig_enabled = true;
+    test_leader_start(&test, 3, 3);
+    learner = test_learner_join(&test, 0, 2);
+    test_learner_open_session(&test, learner, SESSION);
+    reconfig(&test, learner, NULL, "3", NULL, -1);
+    refused(&test, learner, ZK_ERR_NOAUTH);
+    assert_int_equal(test.peer.seen_config->version, FIRST_VERSION);
+    test_leader_release(&test);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_first_leader_versions_the_configuration),
+        cmocka_unit_test(test_a_server_leaves),
+        cmocka_unit_test(test_servers_join),
+        cmocka_unit_test(test_observers_hear_of_it),
+        cmocka_unit_test(test_the_leader_leaves),
+        cmocka_unit_test(test_a_whole_new_configuration),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_switched_off_or_not_allowed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
