@@ -11,11 +11,7 @@ table has Samsa as it comes, where acknowledged means on disk.  README.md beside
 read the tables.  Raw lines stay in build/bench/.
 """
 
-import argparse
 import json
-import shutil
-import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,11 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "test"))
 sys.path.insert(0, str(ROOT / "bench"))
 
-from harness import kafka_partitions, kafka_workloads, machine  # noqa: E402
+from harness import kafka_partitions, kafka_workloads, machine, session  # noqa: E402
+from harness.memory import WarmMemory  # noqa: E402
 from harness.pairs import BenchError, Campaign, Side  # noqa: E402
-from harness.rows import APACHE, SAMSA, cells, number, table  # noqa: E402
-from peers import (KAFKA_NEWEST, ApacheBroker, PeerUnavailable, SamsaBroker, SamsaServer,  # noqa: E402
-                   ServerDied, samsa_program)
+from harness.rows import APACHE, SAMSA, cells, table  # noqa: E402
+from peers import KAFKA_NEWEST, ApacheBroker, SamsaBroker, SamsaServer, samsa_program  # noqa: E402
 
 ZOOKEEPER_PORT = 23010
 PORTS = {APACHE: 23011, SAMSA: 23012, "flushing": 23013}
@@ -40,12 +36,15 @@ CONFIGURATION = {
     "log.segment.bytes": 268435456, "log.retention.bytes": 1073741824,
     "log.retention.check.interval.ms": 2000, "log.segment.delete.delay.ms": 500,
     "max.connections": 20000, "num.partitions": 1, "offsets.topic.num.partitions": 1,
+    "zookeeper.session.timeout.ms": 6000,
 }
+# A broker that was killed is registered until its session is over, and Apache's does not start before.
+REGISTERED_MAX_S = 30
 
 DEFAULT_SCALE = {
-    "pair_count": 5, "seconds": 2.0, "warm_first_s": 15.0, "warm_s": 3.0, "messages": 1.0,
-    "latency_s": 10.0, "connections": 10000, "partitions": 10000, "step_pairs": 2, "idle_s": 10.0,
-    "start_pairs": 3, "budget_s": 780, "rest_s": 260,
+    "pair_count": 3, "seconds": 2.0, "warm_first_s": 15.0, "warm_s": 3.0, "messages": 1.0,
+    "latency_s": 5.0, "connections": 10000, "partitions": 10000, "step_pairs": 2, "idle_s": 10.0,
+    "start_pairs": 2, "budget_s": 800, "rest_s": 240,
 }
 SHORT_SCALE = {
     "pair_count": 2, "seconds": 0.7, "warm_first_s": 5.0, "warm_s": 1.0, "messages": 0.2,
@@ -55,33 +54,27 @@ SHORT_SCALE = {
 
 
 def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--short", action="store_true", help="small scale, at most 4 minutes")
-    parser.add_argument("--only", default="", metavar="K1,K5", help="rows to take: K1..K19, client")
-    parser.add_argument("--apache-only", action="store_true")
-    parser.add_argument("--samsa-only", action="store_true")
-    parser.add_argument("--no-gate", dest="gate", action="store_false",
-                        help="take every run, however disturbed (for work on a busy machine)")
-    parser.add_argument("--keep", action="store_true", help="leave the data directories")
-    parser.add_argument("--load", type=Path, default=ROOT / "build/release/bench/kafka_load",
-                        metavar="PROGRAM", help="the raw load generator; kafka_client stands beside it")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build/bench",
-                        help="for data directories and results")
-    options = parser.parse_args(arguments)
-    if options.apache_only and options.samsa_only:
-        parser.error("--apache-only and --samsa-only exclude each other")
-    options.only = {row_id for row_id in options.only.split(",") if row_id}
-    known = kafka_workloads.ids() | kafka_partitions.IDS
-    if options.only - known:
-        parser.error(f"--only: {', '.join(sorted(options.only - known))} is none of "
-                     f"{', '.join(sorted(known))}")
-    for name, value in (SHORT_SCALE if options.short else DEFAULT_SCALE).items():
-        setattr(options, name, value)
-    return options
+    return session.parse(arguments, __doc__, "K1..K19, client",
+                         ("kafka_load", "the raw load generator; kafka_client stands beside it"),
+                         kafka_workloads.ids() | kafka_partitions.IDS, (DEFAULT_SCALE, SHORT_SCALE))
 
 
 class BrokerSide(Side):
     """One of the brokers, with the raw generator and librdkafka's client."""
+
+    def __init__(self, name, server, program, zookeeper):
+        super().__init__(name, server, program)
+        self.zookeeper = zookeeper
+
+    def kill(self):
+        """Ends when the registration has gone with the broker's session."""
+        self.server.kill()
+        path = f"/{self.name}/brokers/ids/".encode()
+        deadline = time.monotonic() + REGISTERED_MAX_S
+        while path in self.zookeeper.four_letter("dump"):
+            if time.monotonic() > deadline:
+                raise BenchError(f"{self.name}: still registered {REGISTERED_MAX_S} s after its end")
+            time.sleep(0.05)
 
     def client(self, *arguments):
         raw, self.program = self.program, self.program.with_name("kafka_client")
@@ -97,29 +90,18 @@ def make_sides(options, data, zookeeper):
     if not options.samsa_only:
         broker = ApacheBroker(KAFKA_NEWEST, data / APACHE, PORTS[APACHE], zookeeper.hosts + "/apache",
                               properties=CONFIGURATION, log_level="WARN", java_options=JAVA_OPTIONS)
-        sides.append(BrokerSide(APACHE, broker, options.load))
+        sides.append(BrokerSide(APACHE, broker, options.load, zookeeper))
     if not options.apache_only:
         if samsa_program() is None:
             raise BenchError("bin/samsa is not built; run make")
         broker = SamsaBroker(data / SAMSA, PORTS[SAMSA], zookeeper.hosts + "/samsa",
                              properties={**CONFIGURATION, "flush.before.ack": "false"},
                              log_level="WARN")
-        sides.append(BrokerSide(SAMSA, broker, options.load))
+        sides.append(BrokerSide(SAMSA, broker, options.load, zookeeper))
         broker = SamsaBroker(data / "flushing", PORTS["flushing"], zookeeper.hosts + "/flushing",
                              properties=CONFIGURATION, log_level="WARN")
-        flushing = BrokerSide("flushing", broker, options.load)
+        flushing = BrokerSide("flushing", broker, options.load, zookeeper)
     return sides, flushing
-
-
-def start_fresh(sides):
-    for side in sides:
-        if side.server.alive:
-            side.server.kill()
-        shutil.rmtree(side.server.data_dir, ignore_errors=True)
-        side.server.start()
-        name = Path(f"/proc/{side.server.pid}/comm").read_text(encoding="utf-8").strip()
-        if name in ("sh", "bash", "dash", "env"):
-            raise BenchError(f"{side.name}: process {side.server.pid} is a shell, not the broker")
 
 
 def run_plan(campaign, options, flushing):
@@ -139,28 +121,10 @@ COLUMNS = (("records/s", "records_per_s", 1), ("MB/s", "mb_per_s", 1), ("wall s"
            ("p99 us", "p99_us", 1), ("RSS MiB", "rss_kib", 1 / 1024), ("others %", "other_share", 100))
 
 
-def detail_line(label, side, results):
-    line = {"workload": label, "side": side, "runs": str(len(results))}
-    for head, key, scale in COLUMNS:
-        values = [result[key] for result in results if key in result]
-        line[head] = number(statistics.median(values) * scale) if values else "-"
-    return line
-
-
-def detail_lines(details):
-    lines = []
-    for name, label, pairs in details:
-        for side in (APACHE, SAMSA):
-            results = [pair[side][name] for pair in pairs if side in pair and name in pair[side]]
-            if results:
-                lines.append(detail_line(label, side, results))
-    return lines
-
-
 def header(campaign, options):
     data = campaign.sides[0].server.data_dir.parent
     p50, p99 = machine.sync_floor_us(data)
-    lines = [f"Machine: {machine.description()}",
+    lines = [f"Machine: {machine.description()}", campaign.memory.describe(),
              f"Disk: one 4 KiB write made durable takes p50 {p50:.0f} us, p99 {p99:.0f} us",
              f"Apache Kafka {KAFKA_NEWEST} on its default JVM options: {' '.join(JAVA_OPTIONS)}; "
              f"warmed up {options.warm_first_s:g} s, then {options.warm_s:g} s per workload",
@@ -171,62 +135,38 @@ def header(campaign, options):
     return lines
 
 
-def report(campaign, options, top, reported, details, on_disk):
+def report(campaign, options, top, results):
+    reported, details, on_disk = results
     asked = sorted(reported, key=lambda item: (int(item[0].id[1:]) if item[0].id[1:].isdigit() else 99))
-    verdicts = [cells(row, pairs) for row, pairs in asked]
-    parts = ["\n".join(top), "What was asked (performance targets):", table(verdicts),
-             "Medians behind it:", table(detail_lines(details))]
+    more = ["Medians behind it:", table(session.detail_lines(COLUMNS, details))]
     if on_disk:
-        parts += ["Samsa as it comes: acknowledged means on disk (flush.before.ack=true; acks=all):",
-                  table([detail_line(label, "samsa", results) for label, results in on_disk])]
-    if campaign.noisy:
-        disturbed = ", ".join(f"{what} ({count})" for what, count in sorted(campaign.noisy.items()))
-        parts.append(f"DISTURBED: other processes used the machine during these runs: {disturbed}. "
-                     "Trust the ratios of CPU more than those of time.")
-    if options.short:
-        parts.append("This was the short form: small scale, few pairs. It shows that the harness and "
-                     "the brokers work; numbers to quote come from the default form.")
-    reached = sum(line["reached"] == "yes" for line in verdicts)
-    judged = sum(line["reached"] != "-" for line in verdicts)
-    parts.append(f"{reached} of {judged} targets reached, "
-                 f"in {time.monotonic() - campaign.begin_s:.0f} s")
-    return "\n\n".join(part for part in parts if part)
+        more += ["Samsa as it comes: acknowledged means on disk (flush.before.ack=true; acks=all):",
+                 table([session.detail_line(COLUMNS, label, "samsa", results)
+                        for label, results in on_disk])]
+    return session.report(campaign, options, top, [cells(row, pairs) for row, pairs in asked], *more)
+
+
+def run(options, data, stack):
+    memory = WarmMemory(options.folder, wanted=not options.short)
+    stack.callback(memory.release)
+    zookeeper = SamsaServer(data / "zookeeper", ZOOKEEPER_PORT, {"4lw.commands.whitelist": "*"},
+                            log_level="WARN")
+    session.kill_at_end(stack, zookeeper).start()
+    sides, flushing = make_sides(options, data, zookeeper)
+    for side in [*sides, *([flushing] if flushing else [])]:
+        session.kill_at_end(stack, side.server)
+    with open(options.folder / "kafka_raw.jsonl", "w", encoding="utf-8") as archive:
+        campaign = Campaign(sides, archive, options)
+        campaign.memory = memory
+        session.start_fresh(sides)
+        top = header(campaign, options)
+        archive.write(json.dumps({"what": "header", "lines": top}) + "\n")
+        results = run_plan(campaign, options, flushing)
+    return report(campaign, options, top, results)
 
 
 def main(arguments=None):
-    options = parse_arguments(arguments)
-    if not options.load.exists():
-        print(f"run_kafka: {options.load} is not there; run make, or give --load", file=sys.stderr)
-        return 2
-    data = options.folder / "kafka_data"
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)
-    sides, flushing = [], None
-    zookeeper = SamsaServer(data / "zookeeper", ZOOKEEPER_PORT, log_level="WARN")
-    try:
-        zookeeper.start()
-        sides, flushing = make_sides(options, data, zookeeper)
-        with open(options.folder / "kafka_raw.jsonl", "w", encoding="utf-8") as archive:
-            campaign = Campaign(sides, archive, options)
-            start_fresh(sides)
-            top = header(campaign, options)
-            archive.write(json.dumps({"what": "header", "lines": top}) + "\n")
-            reported, details, on_disk = run_plan(campaign, options, flushing)
-        text = report(campaign, options, top, reported, details, on_disk)
-        (options.folder / "kafka.md").write_text(text + "\n", encoding="utf-8")
-        print(text)
-        return 0
-    except (BenchError, PeerUnavailable, ServerDied, subprocess.TimeoutExpired) as problem:
-        print(f"run_kafka: {problem}", file=sys.stderr)
-        return 1
-    finally:
-        for side in [*sides, *([flushing] if flushing else [])]:
-            if side.server.alive:
-                side.server.kill()
-        if zookeeper.alive:
-            zookeeper.kill()
-        if not options.keep:
-            shutil.rmtree(data, ignore_errors=True)
+    return session.execute("kafka", parse_arguments(arguments), "kafka_data", run)
 
 
 if __name__ == "__main__":

@@ -9,23 +9,19 @@
 README.md beside this file tells how to read the tables.  Raw lines stay in build/bench/.
 """
 
-import argparse
 import json
-import shutil
-import statistics
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "test"))
 sys.path.insert(0, str(ROOT / "bench"))
 
-from harness import machine, many, million, operations  # noqa: E402
+from harness import machine, many, million, operations, session  # noqa: E402
 from harness.pairs import BenchError, Campaign, Side  # noqa: E402
-from harness.rows import APACHE, SAMSA, cells, number, table  # noqa: E402
-from peers import (ApacheServer, NEWEST, PeerUnavailable, SamsaServer, ServerDied,  # noqa: E402
-                   samsa_program)
+from harness.rows import APACHE, SAMSA, cells, table  # noqa: E402
+from harness.session import start_fresh, wanted  # noqa: E402
+from peers import ApacheServer, NEWEST, SamsaServer, samsa_program  # noqa: E402
 
 PORTS = {APACHE: 23000, SAMSA: 23001}
 JAVA_OPTIONS = ("-Xmx4g",)
@@ -48,33 +44,18 @@ SHORT_SCALE = {
 }
 
 
+COLUMNS = (("op/s", "ops_per_s", 1), ("wall s", "wall_s", 1), ("server us/op", "server_cpu_us_per_op", 1),
+           ("client us/op", "client_cpu_us_per_op", 1), ("p50 us", "p50_us", 1), ("p99 us", "p99_us", 1),
+           ("RSS MiB", "rss_kib", 1 / 1024), ("peak MiB", "rss_peak_kib", 1 / 1024),
+           ("others %", "other_share", 100), ("steal %", "steal_share", 100))
+
+
 def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--short", action="store_true", help="small scale, at most 3 minutes")
-    parser.add_argument("--only", default="", metavar="Z1,Z5",
-                        help="rows to take: Z1..Z15, ops, mix, start")
-    parser.add_argument("--apache-only", action="store_true")
-    parser.add_argument("--samsa-only", action="store_true")
-    parser.add_argument("--no-gate", dest="gate", action="store_false",
-                        help="take every run, however disturbed (for work on a busy machine)")
-    parser.add_argument("--keep", action="store_true", help="leave the data directories")
-    parser.add_argument("--load", type=Path, default=ROOT / "build/release/bench/zookeeper_load",
-                        metavar="PROGRAM", help="the load generator")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build/bench",
-                        help="for data directories and results")
-    options = parser.parse_args(arguments)
-    if options.apache_only and options.samsa_only:
-        parser.error("--apache-only and --samsa-only exclude each other")
-    options.only = {row_id for row_id in options.only.split(",") if row_id}
     known = {"Z10", "Z11", "Z12", "Z13", "Z15", "start"}
     for workload in operations.WORKLOADS + operations.EXTRAS:
         known |= workload.ids()
-    if options.only - known:
-        parser.error(f"--only: {', '.join(sorted(options.only - known))} is none of "
-                     f"{', '.join(sorted(known))}")
-    for name, value in (SHORT_SCALE if options.short else DEFAULT_SCALE).items():
-        setattr(options, name, value)
-    return options
+    return session.parse(arguments, __doc__, "Z1..Z15, ops, mix, start",
+                         ("zookeeper_load", "the load generator"), known, (DEFAULT_SCALE, SHORT_SCALE))
 
 
 def make_sides(options, data):
@@ -90,23 +71,6 @@ def make_sides(options, data):
         server = SamsaServer(data / SAMSA, PORTS[SAMSA], CONFIGURATION, log_level="WARN")
         sides.append(Side(SAMSA, server, options.load))
     return sides
-
-
-def start_fresh(sides):
-    for side in sides:
-        if side.server.alive:
-            side.server.kill()
-        shutil.rmtree(side.server.data_dir, ignore_errors=True)
-        side.server.start()
-        # The CPU of the process that was started is what is measured, so a script that stays in
-        # front of its server would make it look free.
-        name = Path(f"/proc/{side.server.pid}/comm").read_text(encoding="utf-8").strip()
-        if name in ("sh", "bash", "dash", "env"):
-            raise BenchError(f"{side.name}: process {side.server.pid} is a shell, not the server")
-
-
-def wanted(options, *row_ids):
-    return not options.only or bool(options.only & set(row_ids))
 
 
 def run_plan(campaign, options):
@@ -143,28 +107,6 @@ def run_plan(campaign, options):
     return reported, details
 
 
-def detail_lines(details):
-    """Per workload and side: the medians of what lies behind the ratios."""
-    columns = (("op/s", "ops_per_s", 1), ("wall s", "wall_s", 1),
-               ("server us/op", "server_cpu_us_per_op", 1),
-               ("client us/op", "client_cpu_us_per_op", 1), ("p50 us", "p50_us", 1),
-               ("p99 us", "p99_us", 1), ("RSS MiB", "rss_kib", 1 / 1024),
-               ("peak MiB", "rss_peak_kib", 1 / 1024), ("others %", "other_share", 100),
-               ("steal %", "steal_share", 100))
-    lines = []
-    for name, label, pairs in details:
-        for side in (APACHE, SAMSA):
-            results = [pair[side][name] for pair in pairs if side in pair and name in pair[side]]
-            if not results:
-                continue
-            line = {"workload": label, "side": side, "runs": str(len(results))}
-            for head, key, scale in columns:
-                values = [result[key] for result in results if key in result]
-                line[head] = number(statistics.median(values) * scale) if values else "-"
-            lines.append(line)
-    return lines
-
-
 def header(campaign, options):
     data = campaign.sides[0].server.data_dir.parent
     p50, p99 = machine.sync_floor_us(data)
@@ -189,59 +131,31 @@ def report(campaign, options, top, reported, details):
     asked = [(row, pairs) for row, pairs in reported if row.id.startswith("Z")]
     asked.sort(key=lambda item: int(item[0].id[1:]))
     others = [(row, pairs) for row, pairs in reported if not row.id.startswith("Z")]
-    verdicts = [cells(row, pairs) for row, pairs in asked]
-    parts = ["\n".join(top), "What was asked (performance targets):", table(verdicts)]
+    more = []
     if others:
-        parts += ["What else was measured:", table([
+        more += ["What else was measured:", table([
             {key: text for key, text in cells(row, pairs).items() if key not in ("asked", "reached")}
             for row, pairs in others])]
-    parts += ["Medians behind it:", table(detail_lines(details))]
-    if campaign.noisy:
-        disturbed = ", ".join(f"{what} ({count})" for what, count in sorted(campaign.noisy.items()))
-        parts.append(f"DISTURBED: other processes used the machine during these runs: {disturbed}. "
-                     "Trust the ratios of CPU more than those of time.")
-    if options.short:
-        parts.append("This was the short form: small scale, few pairs. It shows that the harness and "
-                     "the servers work; numbers to quote come from the default form.")
-    reached = sum(line["reached"] == "yes" for line in verdicts)
-    judged = sum(line["reached"] != "-" for line in verdicts)
-    parts.append(f"{reached} of {judged} targets reached, "
-                 f"in {time.monotonic() - campaign.begin_s:.0f} s")
-    return "\n\n".join(part for part in parts if part)
+    more += ["Medians behind it:", table(session.detail_lines(COLUMNS, details))]
+    return session.report(campaign, options, top, [cells(row, pairs) for row, pairs in asked], *more)
+
+
+def run(options, data, stack):
+    sides = make_sides(options, data)
+    for side in sides:
+        session.kill_at_end(stack, side.server)
+    with open(options.folder / "zookeeper_raw.jsonl", "w", encoding="utf-8") as archive:
+        campaign = Campaign(sides, archive, options)
+        campaign.folder = options.folder
+        start_fresh(sides)
+        top = header(campaign, options)
+        archive.write(json.dumps({"what": "header", "lines": top}) + "\n")
+        reported, details = run_plan(campaign, options)
+    return report(campaign, options, top, reported, details)
 
 
 def main(arguments=None):
-    options = parse_arguments(arguments)
-    if not options.load.exists():
-        print(f"run_zookeeper: {options.load} is not there; run make, or give --load",
-              file=sys.stderr)
-        return 2
-    data = options.folder / "data"
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)
-    sides = []
-    try:
-        sides = make_sides(options, data)
-        with open(options.folder / "zookeeper_raw.jsonl", "w", encoding="utf-8") as archive:
-            campaign = Campaign(sides, archive, options)
-            campaign.folder = options.folder
-            start_fresh(sides)
-            top = header(campaign, options)
-            archive.write(json.dumps({"what": "header", "lines": top}) + "\n")
-            reported, details = run_plan(campaign, options)
-        text = report(campaign, options, top, reported, details)
-        (options.folder / "zookeeper.md").write_text(text + "\n", encoding="utf-8")
-        print(text)
-        return 0
-    except (BenchError, PeerUnavailable, ServerDied) as problem:
-        print(f"run_zookeeper: {problem}", file=sys.stderr)
-        return 1
-    finally:
-        for side in sides:
-            if side.server.alive:
-                side.server.kill()
-        if not options.keep:
-            shutil.rmtree(data, ignore_errors=True)
+    return session.execute("zookeeper", parse_arguments(arguments), "data", run)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 
 from . import machine
 from .rows import Row, field
+from .session import start_fresh, wanted
 
 IDS = {"K11", "K12", "K13", "K14", "K18", "K19"}
 TOPICS = 10
@@ -26,22 +27,11 @@ def started_s(side):
     return time.monotonic() - begin_s
 
 
-def fresh(campaign):
-    for side in campaign.sides:
-        if side.server.alive:
-            side.server.kill()
-        shutil.rmtree(side.server.data_dir, ignore_errors=True)
-
-
-def wanted(options, *row_ids):
-    return not options.only or bool(options.only & set(row_ids))
-
-
 def start_rows(campaign):
     """K12: a start with an empty directory; the poll for readiness is in it, on both sides."""
 
     def measure(side):
-        side.server.kill()
+        side.kill()
         shutil.rmtree(side.server.data_dir, ignore_errors=True)
         seconds = started_s(side)
         time.sleep(0.5)
@@ -94,7 +84,7 @@ def partition_rows(campaign):
                 side.load("produce", "--topic", "many-0", "--partitions", count // TOPICS,
                           "--records", 900, "--size", 1024, "--connections", 8, "--depth", 2,
                           "--seconds", 2)
-                side.server.kill()
+                side.kill()
             else:
                 side.server.stop()
             begin_s = time.monotonic()
@@ -136,8 +126,6 @@ def run(campaign):
     if wanted(options, "K18"):
         reported += connection_rows(campaign)
     if wanted(options, "K11", "K13", "K14", "K19"):
-        fresh(campaign)
-        for side in campaign.sides:
-            side.server.start()
+        start_fresh(campaign.sides)
         reported += partition_rows(campaign)
     return reported, []

@@ -138,6 +138,7 @@ def run(campaign, pair_count, reserve_s):
         if campaign.left_s() < reserve_s:
             campaign.say(f"{workload.name}: left out, the time is needed for the rest")
             continue
+        campaign.memory.fill()
         warm_up(campaign, workload)
         limit = OTHER_SHARE_MAX if workload.reads or workload.rate else OTHER_SHARE_MAX_DISK
         pairs = campaign.pairs(
@@ -151,6 +152,7 @@ def run(campaign, pair_count, reserve_s):
     return reported, details
 
 
+FLUSHING_RUNS = 2
 FLUSHING = (
     Workload("raw_1k", "produce 1 KB, raw, 1 MB requests, acks=all", raw(1000, 1024, 1, 4, -1)),
     Workload("small_64x5", "1-record requests, 64 x 5, acks=all", raw(1, 100, 64, 5, -1)),
@@ -169,12 +171,12 @@ def run_flushing(campaign, side):
     done = []
     for workload in FLUSHING:
         make_topic(workload, side)
-        results = [once(workload, side, options, options.seconds) for _ in range(3)]
+        results = [once(workload, side, options, options.seconds) for _ in range(FLUSHING_RUNS)]
         for index, result in enumerate(results):
             campaign.record(f"flushing_{workload.name}", side.name, index, True,
                             {workload.name: result})
         done.append((workload.label, results))
         campaign.say(f"flushing {workload.name}: {results[0]['records_per_s']:.0f} records/s, "
                      f"p50 {results[0].get('p50_us', 0):.0f} us")
-    side.server.kill()
+    side.kill()
     return done

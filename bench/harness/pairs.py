@@ -38,6 +38,10 @@ class Side:
         self.program = program
         self.warm_s = 0.0
 
+    def kill(self):
+        """Ended at once, and ready to be started again."""
+        self.server.kill()
+
     def command(self, arguments):
         return [str(self.program), *map(str, arguments), "--port", str(self.server.port)]
 
