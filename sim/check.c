@@ -168,18 +168,23 @@ static bool has_error(const struct txn_record *txn, int32_t error)
 
 /* In an ensemble a request may still be on its way to the leader when its session ends, or when its
  * client has opened it at another server: it is then logged as an error that says so. */
-static bool came_too_late(struct checker *checker, const struct txn_record *txn)
+static bool is_refused(struct checker *checker, const struct txn_record *txn)
 {
     const struct request *cause = checker->cause;
     const struct sim_session *session = history_find_session(&checker->world->history,
                                                              txn->client_id);
     const struct many_servers *many = &checker->world->many;
-    if (!many_are_there(many) || !operation_is_write(cause->operation->type)) {
+    if (!many_are_there(many)) {
         return false;
+    }
+    if (txn->type == OP_ERROR &&
+        (cause->operation->is_malformed || cause->operation->type == OP_RECONFIG)) {
+        return true; /* a learner has passed it on, the leader says no */
     }
     bool is_ended = session->closed_zxid != 0 && has_error(txn, E_SESSION_EXPIRED);
     bool is_moved = has_error(txn, E_SESSION_MOVED) && cause->connection->closed_order > 0;
     bool is_again = session->closed_zxid != 0 && txn->type == OP_CLOSE_SESSION;
+    checker->world->many.too_late += is_ended || is_moved;
     return is_ended || is_moved || is_again;
 }
 
@@ -242,7 +247,7 @@ static void check_caused_txn(struct checker *checker, const struct txn_record *t
     struct model *model = &checker->model;
     struct request *cause = checker->cause;
     struct txn_record expected;
-    if (came_too_late(checker, txn)) {
+    if (is_refused(checker, txn)) {
         cause->logged_zxid = txn->zxid;
         return;
     }

@@ -466,6 +466,7 @@ static void check_zxid(struct client *client, const struct request *request, int
     if (is_behind && many_are_there(&world->many) && !has_txn) {
         /* Reads of different servers are not ordered, but for what sync does. */
         world->many.weak_syncs += is_sync;
+        world->many.reads_behind += !is_sync;
         is_behind = is_sync && world->many.has_strong_sync;
     }
     if (is_behind) {

@@ -25,6 +25,7 @@ VERDICT = re.compile(r"^seed (\d+): (WRONG|STUCK|CRASH)(.*)$", re.MULTILINE)
 class Mutant:
     def __init__(self, name):
         self.name = name
+        self.program = "samsa_sim"
         self.finds = self.file = ""
         self.compiled = []      # files whose objects change; the mutated one itself when it is a .c
         self.changes = []       # ([old lines], [new lines])
@@ -38,7 +39,7 @@ def read_mutants():
             continue
         if key == "mutant":
             mutants.append(Mutant(value))
-        elif key in ("finds", "file"):
+        elif key in ("finds", "file", "program"):
             setattr(mutants[-1], key, value)
         elif key == "also":
             mutants[-1].compiled.append(value)
@@ -96,11 +97,11 @@ def compile_mutant(mutant, build):
         if done.returncode != 0:
             return None, done.stderr
         objects.append(str(made))
-    listing = subprocess.run(["ninja", "-C", str(build), "-t", "commands", "samsa_sim"],
+    listing = subprocess.run(["ninja", "-C", str(build), "-t", "commands", mutant.program],
                              capture_output=True, text=True, check=True).stdout.strip().splitlines()
-    link = next(part.strip() for part in listing[-1].split("&&") if " -o samsa_sim " in part + " ")
-    program = folder / "samsa_sim"
-    link = link.replace(" -o samsa_sim ", f" {' '.join(objects)} -o {program} ")
+    link = next(part.strip() for part in listing[-1].split("&&") if f" -o {mutant.program} " in part + " ")
+    program = folder / mutant.program
+    link = link.replace(f" -o {mutant.program} ", f" {' '.join(objects)} -o {program} ")
     done = subprocess.run(["/bin/sh", "-c", link], cwd=build, capture_output=True, text=True)
     return (program, "") if done.returncode == 0 else (None, done.stderr)
 
@@ -122,6 +123,8 @@ def judge(program, seeds):
         return f"seed {found.group(1)}: {found.group(2)}{found.group(3).split(': ', 1)[-1][:90]}"
     if code == 124:
         return f"a run did not end after {SECONDS_MAX} s"
+    if program.name != "samsa_sim":
+        return None
     code, output = play(program, ["--crash-everywhere"])
     if code != 0:
         lines = output.strip().splitlines() or ["?"]

@@ -31,7 +31,9 @@ struct many_servers {
      * answers from what it knows itself, so one that was deposed and does not know may be behind.
      */
     bool has_strong_sync;
-    uint64_t weak_syncs; /* answers that were behind */
+    uint64_t weak_syncs;   /* answers that were behind */
+    uint64_t reads_behind; /* reads that showed less than others had seen */
+    uint64_t too_late;     /* requests that came to the leader after their session was gone */
 };
 
 static inline bool many_are_there(const struct many_servers *many)

@@ -8,8 +8,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define SERVER_LINES_MAX 4096
-
 /* Mean time between two of a kind, in the shortest and the longest run. */
 static const struct {
     const char *text;
@@ -129,20 +127,32 @@ static void add_servers(const struct ensemble_options *options, int id, struct t
     }
 }
 
-bool ensemble_world_config(const struct ensemble_options *options,
-                           int id,
-                           struct zk_config *config,
-                           struct errmsg *message)
+size_t ensemble_world_config(const struct ensemble_options *options,
+                             int id,
+                             char text[CONFIG_BYTES_MAX])
 {
-    char text[SERVER_LINES_MAX];
-    struct text_writer writer = {.text = text, .size = sizeof text};
+    struct text_writer writer = {.text = text, .size = CONFIG_BYTES_MAX};
     add_line(&writer, "%s", options->config_text);
     if (options->member_count > 1) {
         add_servers(options, id, &writer);
     }
-    zk_config_init(config);
-    return zk_config_parse(config, slice_of(text, writer.len), "zoo.cfg", NULL, 0, ignore_warning,
-                           NULL, message) == 0;
+    return writer.len;
+}
+
+/* What clients and the checker know of the servers' configuration. */
+static void parse_config(const struct ensemble_options *options, struct options *base)
+{
+    char text[CONFIG_BYTES_MAX];
+    struct errmsg message = {.text = ""};
+    size_t len = ensemble_world_config(options, 1, text);
+    zk_config_init(&base->config);
+    int error = zk_config_parse(&base->config, slice_of(text, len), "zoo.cfg", NULL, 0,
+                                ignore_warning, NULL, &message);
+    if (error != 0) {
+        printf("the configuration of seed %" PRIu64 " is refused: %s\n%s", options->seed,
+               message.text, text);
+    }
+    ASSERT(error == 0);
 }
 
 /* What clients do and meet: less of it than one server has, since all of it is done several times.
@@ -174,7 +184,6 @@ void ensemble_options_draw(struct ensemble_options *options,
         int observers;
     } sizes[] = {{3, 0}, {3, 0}, {3, 0}, {4, 1}, {5, 0}, {5, 0}, {5, 2}, {7, 2}};
     struct random random;
-    struct errmsg message;
     *options = (struct ensemble_options){.seed = seed};
     options_draw(base, seed);
     random_init(&random, seed ^ 0x656e73656d626c65);
@@ -193,12 +202,7 @@ void ensemble_options_draw(struct ensemble_options *options,
     }
     adapt_base(base, &random);
     draw_config(options, &random);
-    bool is_accepted = ensemble_world_config(options, 1, &base->config, &message);
-    if (!is_accepted) {
-        printf("the configuration of seed %" PRIu64 " is refused: %s\n%s", seed, message.text,
-               options->config_text);
-    }
-    ASSERT(is_accepted);
+    parse_config(options, base);
     base->timeout_min_ms = base->config.min_session_timeout_ms / 2 + 1;
     base->timeout_max_ms = base->config.min_session_timeout_ms * 4;
 }

@@ -98,6 +98,7 @@ void ensemble_world_release(struct ensemble_world *ensemble)
         member_release(&ensemble->members[i]);
     }
     ghost_release(&ensemble->ghost);
+    zk_config_release(&ensemble->base.options.config);
     world_release(&ensemble->base);
 }
 
@@ -201,7 +202,7 @@ static bool all_are_even(struct ensemble_world *ensemble)
     }
     for (int i = 0; i < ensemble->options.member_count; i++) {
         ensemble->waiting_for = "the end of the log everywhere";
-        if (ensemble->members[i].view.zxid != ensemble->members[0].view.zxid) {
+        if (ensemble->members[i].view.zxid < ghost_last_txn(ensemble)) {
             return false;
         }
     }
@@ -247,17 +248,6 @@ static bool sessions_settled(struct ensemble_world *ensemble)
     ensemble->waiting_for = "the end of a session";
     for (int i = 0; i < ensemble->options.member_count; i++) {
         if (member_session_count(&ensemble->members[i]) != live) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool all_are_down(struct ensemble_world *ensemble)
-{
-    for (int i = 0; i < ensemble->options.member_count; i++) {
-        ensemble->waiting_for = "a member";
-        if (ensemble->members[i].state != MEMBER_DOWN) {
             return false;
         }
     }
@@ -346,7 +336,6 @@ static void restart(struct ensemble_world *ensemble)
 {
     if (!world_is_over(&ensemble->base)) {
         stop_all(ensemble);
-        (void)all_are_down;
     }
     demand(ensemble, all_are_even, "the members had not come back");
     if (!world_is_over(&ensemble->base)) {
@@ -384,6 +373,8 @@ static void count_run(struct ensemble_world *ensemble)
     campaign->committed += history->log_count;
     campaign->weak_syncs += ensemble->base.many.weak_syncs;
     campaign->void_runs += history->answered_writes < VOID_WRITES;
+    campaign->marks[ENSEMBLE_MARK_READ_BEHIND] += ensemble->base.many.reads_behind > 0;
+    campaign->marks[ENSEMBLE_MARK_TOO_LATE] += ensemble->base.many.too_late > 0;
     take_marks(ensemble);
 }
 

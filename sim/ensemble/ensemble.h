@@ -34,6 +34,7 @@
 #define CLIENT_PORT 2181
 #define QUORUM_PORT 2888
 #define ELECTION_PORT 3888
+#define CONFIG_BYTES_MAX 4096
 
 struct ensemble_world;
 struct node;
@@ -119,7 +120,6 @@ enum ensemble_fault {
     X(SESSION_MOVED, "a session went on at another member")                           \
     X(SESSION_OUTLIVED, "a session went on under another leader")                     \
     X(SESSION_EXPIRED, "a session expired")                                           \
-    X(WRITE_AT_LEARNER, "a write that a learner had passed on was answered")          \
     X(READ_BEHIND, "a read showed less than another server had shown")                \
     X(TOO_LATE, "a request reached the leader after its session had moved or ended")  \
     X(LOST_WRITES, "a power cut lost writes that were not synced")                    \
@@ -211,7 +211,8 @@ struct member {
     bool is_observer;
     enum member_state state;
     struct disk disk;
-    struct zk_config config;
+    struct zk_config config; /* as read at the last start */
+    bool has_config;
     struct runtime *runtime;
     struct node *node;
     struct tcp_address address;
@@ -292,6 +293,9 @@ void ghost_epochs(struct member *member);
 /* The end of G: 0 when there is none. */
 int64_t ghost_zxid(const struct ensemble_world *ensemble);
 
+/* The newest transaction of G; its last place may be the beginning of an epoch behind that. */
+int64_t ghost_last_txn(const struct ensemble_world *ensemble);
+
 /* Is all of G on the durable disks of the other voters? Then this disk may be lost. */
 bool ghost_can_spare(struct member *member);
 
@@ -331,11 +335,10 @@ void ensemble_options_draw(struct ensemble_options *options,
                            uint64_t seed,
                            int member_count);
 
-/* The configuration of one member; false with a message when it is refused. */
-bool ensemble_world_config(const struct ensemble_options *options,
-                           int id,
-                           struct zk_config *config,
-                           struct errmsg *message);
+/* zoo.cfg of one member; returns its length. */
+size_t ensemble_world_config(const struct ensemble_options *options,
+                             int id,
+                             char text[CONFIG_BYTES_MAX]);
 
 /* member_count 0: the seed draws it. */
 void ensemble_world_init(struct ensemble_world *ensemble,

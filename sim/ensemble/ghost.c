@@ -44,6 +44,17 @@ int64_t ghost_zxid(const struct ensemble_world *ensemble)
     return history->log_count == 0 ? 0 : history->log[history->log_count - 1].zxid;
 }
 
+int64_t ghost_last_txn(const struct ensemble_world *ensemble)
+{
+    const struct history *history = &ensemble->base.history;
+    for (size_t i = history->log_count; i > 0; i--) {
+        if (!slice_is_null(history->log[i - 1].bytes)) {
+            return history->log[i - 1].zxid;
+        }
+    }
+    return 0;
+}
+
 static int64_t epoch_of(int64_t zxid)
 {
     return zxid >> COUNTER_BITS;
@@ -373,19 +384,14 @@ static void check_quorum(struct ensemble_world *ensemble, int64_t zxid, const st
 bool ghost_can_spare(struct member *member)
 {
     struct ensemble_world *ensemble = member->ensemble;
-    const struct history *history = &ensemble->base.history;
-    size_t last = history->log_count;
-    while (last > 0 && slice_is_null(history->log[last - 1].bytes)) {
-        last -= 1;
-    }
+    int64_t last = ghost_last_txn(ensemble);
     if (ensemble->options.member_count < 3) {
         return false;
     }
     for (int i = 0; i < ensemble->options.member_count; i++) {
         struct member *other = &ensemble->members[i];
         bool is_asked = other != member && !other->is_observer;
-        if (is_asked &&
-            (other->was_wiped || last == 0 || !has_durable(other, history->log[last - 1].zxid))) {
+        if (is_asked && (other->was_wiped || last == 0 || !has_durable(other, last))) {
             return false;
         }
     }
@@ -535,17 +541,6 @@ static void look_applied(struct member *member, const struct member_view *view)
 
 /* ---- leaders --------------------------------------------------------------------------------- */
 
-static int64_t last_logged(const struct ensemble_world *ensemble)
-{
-    const struct history *history = &ensemble->base.history;
-    for (size_t i = history->log_count; i > 0; i--) {
-        if (!slice_is_null(history->log[i - 1].bytes)) {
-            return history->log[i - 1].zxid;
-        }
-    }
-    return 0;
-}
-
 static void note_epoch(struct member *member, int64_t epoch)
 {
     struct ensemble_world *ensemble = member->ensemble;
@@ -581,11 +576,11 @@ static void look_leader(struct member *member, const struct member_view *view)
 {
     struct ensemble_world *ensemble = member->ensemble;
     int64_t first = view->epoch << COUNTER_BITS;
-    int64_t needed = last_logged(ensemble);
+    int64_t needed = ghost_last_txn(ensemble);
     sim_trace("member %d serves as the leader of epoch %" PRId64 " at 0x%" PRIx64, member->id,
               view->epoch, view->zxid);
     note_epoch(member, view->epoch);
-    follow(member, needed);
+    follow(member, MAX(needed, first)); /* to its end */
     if (log_end(&member->log) < needed && !has_durable_snapshot(member, needed)) {
         ensemble_world_fail(ensemble,
                             "Z-INV8: member %d leads epoch %" PRId64

@@ -11,7 +11,7 @@
 
 #define DOWN_MAX_NS (600 * NS_PER_MS)
 #define EXIT_NS (2 * NS_PER_MS)
-#define WALL_START_NS UINT64_C(0)
+#define CONFIG_PATH "/conf/zoo.cfg"
 
 enum member_event {
     EVENT_BURY,
@@ -62,6 +62,11 @@ static void furnish_disk(struct member *member)
     char id[16];
     struct disk *disk = &member->disk;
     int len = snprintf(id, sizeof id, "%d\n", member->id);
+    char text[CONFIG_BYTES_MAX];
+    size_t text_len = ensemble_world_config(&member->ensemble->options, member->id, text);
+    disk_make(disk, "/conf", true);
+    write_file(disk, CONFIG_PATH, slice_of(text, text_len));
+    disk_sync(disk_find(disk, "/conf"));
     disk_make(disk, "/data", true);
     write_file(disk, "/data/myid", slice_of(id, (size_t)len));
     disk_sync(disk_find(disk, "/data"));
@@ -86,7 +91,6 @@ static void make_disk(struct member *member, uint64_t number)
 void member_init(struct member *member, struct ensemble_world *ensemble, int id)
 {
     const struct ensemble_options *options = &ensemble->options;
-    struct errmsg message = {.text = ""};
     *member = (struct member){
         .ensemble = ensemble,
         .id = id,
@@ -95,10 +99,8 @@ void member_init(struct member *member, struct ensemble_world *ensemble, int id)
         .accepted_epoch = -1,
         .current_epoch = -1,
     };
+    member->config = ensemble->base.options.config; /* where its files are */
     make_disk(member, 0);
-    if (!ensemble_world_config(options, id, &member->config, &message)) {
-        ensemble_world_fail(ensemble, "the configuration is refused: %s", message.text);
-    }
 }
 
 void member_wipe(struct member *member)
@@ -133,6 +135,10 @@ static void end_incarnation(struct member *member)
     sim_runtime_enter(runtime);
     if (member->node != NULL) {
         node_release(member->node);
+    }
+    if (member->has_config) {
+        zk_config_release(&member->config);
+        member->has_config = false;
     }
     sim_runtime_leave(runtime);
     sim_runtime_end(runtime);
@@ -268,8 +274,20 @@ static void start_refused(struct member *member, const char *why)
     post(member, EVENT_START, downtime_ns(member));
 }
 
+static void ignore_warning(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
 static int start_node(struct member *member, struct errmsg *message)
 {
+    int error = zk_config_load(&member->config, member->runtime, CONFIG_PATH, NULL, 0,
+                               ignore_warning, NULL, message);
+    if (error != 0) {
+        return error;
+    }
+    member->has_config = true;
     member->node = heap_new(sizeof *member->node);
     node_init(member->node, member->runtime, &member->config);
     member->node->on_failed = on_failed;

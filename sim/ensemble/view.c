@@ -11,6 +11,20 @@ static bool is_readable(const struct member *member)
            member->node->machine_ready;
 }
 
+static void look_at_peer(const struct peer *peer, struct member_view *view)
+{
+    const struct peer_stats *stats = peer_stats_of(peer);
+    view->is_serving = peer->is_serving && !peer->is_read_only;
+    view->is_read_only = peer->is_read_only;
+    view->is_leader = peer->state == PEER_LEADING;
+    view->is_looking = peer->state == PEER_LOOKING;
+    view->is_learner = peer->state == PEER_FOLLOWING || peer->state == PEER_OBSERVING;
+    view->epoch = peer->current_epoch;
+    view->syncs_by_diff = stats->syncs_by_diff;
+    view->syncs_by_trunc = stats->syncs_by_trunc;
+    view->syncs_by_snap = stats->syncs_by_snap;
+}
+
 void member_look(struct member *member, struct member_view *view)
 {
     *view = (struct member_view){.is_up = is_readable(member)};
@@ -18,18 +32,26 @@ void member_look(struct member *member, struct member_view *view)
         return;
     }
     const struct node *node = member->node;
-    const struct service *service = &node->machine.service;
-    view->is_serving = node->state == NODE_RUNNING;
-    view->is_leader = true;
-    view->zxid = service->tree.last_processed_zxid;
-    view->digest = service->tree.config.digest_enabled ? service->tree.digest : 0;
+    const struct tree *tree = &node->service->tree;
+    if (node->peer != NULL) {
+        look_at_peer(node->peer, view);
+    } else {
+        view->is_serving = node->state == NODE_RUNNING;
+        view->is_leader = true;
+    }
+    view->zxid = tree->last_processed_zxid;
+    view->digest = tree->config.digest_enabled ? tree->digest : 0;
 }
 
 void member_check(struct member *member)
 {
     if (is_readable(member)) {
         sim_runtime_enter(member->runtime);
-        standalone_check(&member->node->machine);
+        if (member->node->peer != NULL) {
+            peer_check(member->node->peer);
+        } else {
+            standalone_check(&member->node->machine);
+        }
         sim_runtime_leave(member->runtime);
     }
 }
@@ -38,12 +60,12 @@ void member_fingerprint(struct member *member, struct recovery_record *record)
 {
     if (is_readable(member)) {
         sim_runtime_enter(member->runtime);
-        fingerprint_server(&member->node->machine.service.tree, false, record);
+        fingerprint_server(&member->node->service->tree, false, record);
         sim_runtime_leave(member->runtime);
     }
 }
 
 size_t member_session_count(const struct member *member)
 {
-    return is_readable(member) ? member->node->machine.service.tree.sessions.count : 0;
+    return is_readable(member) ? member->node->service->tree.sessions.count : 0;
 }
