@@ -236,6 +236,45 @@ static int read_update(struct kafka_admin *admin,
     return 0;
 }
 
+static int tell_updates(struct kafka_admin *admin,
+                        const struct kafka_update_features_request *request,
+                        const struct kafka_update_features_response *response,
+                        const char *command)
+{
+    bool is_disable = strcmp(command, "disable") == 0;
+    bool is_dry = request->validate_only;
+    int failures = 0;
+    for (int32_t i = 0; i < request->feature_updates_count; i++) {
+        struct slice name = request->feature_updates[i].feature;
+        int16_t error = response->error_code;
+        struct slice text = response->error_message;
+        for (int32_t k = 0; k < response->results_count; k++) {
+            if (slice_equal(response->results[k].feature, name) && error == 0) {
+                error = response->results[k].error_code;
+                text = response->results[k].error_message;
+            }
+        }
+        char level[16] = "";
+        if (!is_disable) {
+            snprintf(level, sizeof level, " to %d", request->feature_updates[i].max_version_level);
+        }
+        if (error == 0) {
+            printf("%.*s %s %sd%s.\n", SLICE_ARGS(name), is_dry ? "can be" : "was", command, level);
+            continue;
+        }
+        kafka_admin_kafka_error(admin, error, text);
+        printf("%s not %s %.*s%s. %s\n", is_dry ? "Can" : "Could", command, SLICE_ARGS(name), level,
+               admin->message.text);
+        failures++;
+    }
+    if (failures > 0) {
+        fflush(stdout);
+        fprintf(stderr, "%d out of %d operation(s) failed.\n", failures,
+                request->feature_updates_count);
+    }
+    return failures > 0 ? 1 : 0;
+}
+
 static int update_features(struct kafka_options *options,
                            struct kafka_admin *admin,
                            const char *command)
@@ -277,32 +316,7 @@ static int update_features(struct kafka_options *options,
     if (response == NULL) {
         return fail_wrapped(admin);
     }
-    int failures = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct slice name = request.feature_updates[i].feature;
-        int16_t error = response->error_code;
-        struct slice text = response->error_message;
-        for (int32_t k = 0; k < response->results_count; k++) {
-            if (slice_equal(response->results[k].feature, name) && error == 0) {
-                error = response->results[k].error_code;
-                text = response->results[k].error_message;
-            }
-        }
-        if (error == 0) {
-            printf("%.*s %s %sd to %d.\n", SLICE_ARGS(name), is_dry ? "can be" : "was", command,
-                   request.feature_updates[i].max_version_level);
-            continue;
-        }
-        kafka_admin_kafka_error(admin, error, text);
-        printf("%s not %s feature %.*s. %s\n", is_dry ? "Can" : "Could", command, SLICE_ARGS(name),
-               admin->message.text);
-        failures++;
-    }
-    if (failures > 0) {
-        fflush(stdout);
-        fprintf(stderr, "%d out of %zu operation(s) failed.\n", failures, count);
-    }
-    return failures > 0 ? 1 : 0;
+    return tell_updates(admin, &request, response, command);
 }
 
 static int run_features(struct kafka_options *options, struct kafka_admin *admin)

@@ -184,7 +184,7 @@ static bool check_delete(const struct kafka_groups *groups)
     }
     if (has(groups, "delete-offsets") && (!has(groups, "group") || !has(groups, "topic"))) {
         kafka_options_usage(
-            options, "Option [delete-offsets] takes the following options: [group], [all-groups]");
+            options, "Option [delete-offsets] takes the following options: [all-groups], [group]");
         return false;
     }
     return true;
@@ -578,7 +578,10 @@ static int run(struct kafka_groups *groups)
         return 1;
     }
     if (kafka_options_i64(&groups->options, "timeout", &timeout_ms) != 0) {
-        return kafka_options_usage(&groups->options, "%s", groups->options.message.text);
+        /* Apache's reads it when it is used, behind the handler of what servers say. */
+        kafka_groups_say_error("Executing consumer group command failed due to %s",
+                               groups->options.message.text);
+        return 0;
     }
     int error = kafka_admin_open(admin, kafka_options_text(&groups->options, "bootstrap-server"),
                                  kafka_options_text(&groups->options, "command-config"));

@@ -144,7 +144,9 @@ static void on_topic_changed(struct zk_watcher *watcher, const struct zk_watch_e
     }
     struct slice name = slice_part(event->path, prefix.len, event->path.len);
     const struct topic *topic = topics_find(cluster->topics, name);
-    if (topic != NULL && !topic->is_deleting) {
+    /* A topic that is not in the image yet is being loaded: giving it an id has used up the watch,
+     * and the next load sets it again. */
+    if (topic == NULL || !topic->is_deleting) {
         topics_load(cluster, name, (struct cluster_done){NULL, NULL});
     }
 }

@@ -37,6 +37,7 @@ request_handler handle_elect_leaders;
 request_handler handle_update_features;
 request_handler handle_describe_client_quotas;
 request_handler handle_alter_client_quotas;
+request_handler handle_describe_user_scram_credentials;
 
 /* groups and their offsets */
 request_handler handle_find_coordinator;
