@@ -227,6 +227,13 @@ static void introduced(struct leader_turn *turn, struct handler *handler)
         handler_close(turn, handler, "its accepted epoch is impossible");
         return;
     }
+    if (leader->phase != LEADER_DISCOVERY && accepted > leader->epoch &&
+        quorum_config_is_voter(leader->peer->committed_config, info.server_id)) {
+        /* It has promised to follow nobody of our epoch, and would try for ever (Z-LIVE2). Upstream
+         * leaves it out until the next election; we make one. */
+        leader_give_up(leader, "a voter has accepted a later epoch");
+        return;
+    }
     handler->is_observer = event->packet_type == ZK_PACKET_OBSERVERINFO;
     handler->server_id = info.server_id;
     handler->state = HANDLER_INTRODUCED;
@@ -297,7 +304,7 @@ static void begin_synchronization(struct leader_turn *turn)
     set_phase(turn, LEADER_SYNCHRONIZATION);
     /* Behind everything that the log was given before, so that our own ACK, which follows it, says
      * that the history is durable, too. (ZOOKEEPER-4643, 4646) */
-    peer_persist_epoch(turn->outbox, ZK_EPOCH_CURRENT, leader->epoch);
+    peer_persist_epoch(leader->peer, turn->outbox, ZK_EPOCH_CURRENT, leader->epoch);
     leader->has_own_ack = MUTANT(2);
     peer_set_zab_state(leader->peer, "SYNCHRONIZATION", turn->outbox);
 }
@@ -349,7 +356,7 @@ static bool advance_phase(struct leader_turn *turn)
             return false;
         }
         set_phase(turn, LEADER_SAVING_EPOCH);
-        peer_persist_epoch(turn->outbox, ZK_EPOCH_ACCEPTED, leader->epoch);
+        peer_persist_epoch(leader->peer, turn->outbox, ZK_EPOCH_ACCEPTED, leader->epoch);
         return true;
     case LEADER_SAVING_EPOCH: /* EPOCH_PERSISTED moves it */
         return false;
@@ -646,7 +653,7 @@ struct leader *leader_begin(struct peer *peer,
     struct leader *leader = mem_alloc_zeroed(sizeof *leader);
     struct leader_turn turn = {leader, event, outbox};
     leader->peer = peer;
-    leader->epoch = peer->accepted_epoch + 1;
+    leader->epoch = peer->promised_epoch + 1;
     leader->summary_epoch = peer->current_epoch;
     leader->summary_zxid = peer_last_zxid(peer);
     leader->may_commit = true;

@@ -107,15 +107,17 @@ static void leader_info(struct learner_turn *turn)
         return;
     }
     learner->epoch = zxid_epoch(turn->event->zxid);
-    if (learner->epoch < peer->accepted_epoch) {
+    if (learner->epoch < peer->promised_epoch) {
         learner_give_up(turn, "the leader's epoch is less than the one accepted here");
     } else if (learner->epoch == peer->accepted_epoch) {
         /* Who has promised this epoch before cannot do so again: it does not count (-1). */
         send_epoch_ack(turn);
     } else {
-        learner->epoch_counts = true;
         learner->state = LEARNER_ACCEPTING;
-        peer_persist_epoch(turn->outbox, ZK_EPOCH_ACCEPTED, learner->epoch);
+        if (learner->epoch > peer->promised_epoch) {
+            learner->epoch_counts = true;
+            peer_persist_epoch(learner->peer, turn->outbox, ZK_EPOCH_ACCEPTED, learner->epoch);
+        }
     }
 }
 

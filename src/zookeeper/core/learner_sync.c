@@ -228,7 +228,7 @@ void learner_adopt(struct learner_turn *turn)
         }
     } else if (peer->persisted_zxid == peer->logged_zxid && !learner->asked_epoch) {
         learner->asked_epoch = true;
-        peer_persist_epoch(turn->outbox, ZK_EPOCH_CURRENT, learner->epoch);
+        peer_persist_epoch(peer, turn->outbox, ZK_EPOCH_CURRENT, learner->epoch);
     }
 }
 

@@ -26,6 +26,12 @@
 #define UNKNOWN_LEADER_WAIT_MS 1000
 #define READ_ONLY_AFTER_MS_MIN 2000
 
+/* Roles that end again and again before they serve: the third is followed by a wait, which doubles.
+ * (Upstream goes round without one.) */
+#define FAILURES_FREE 2u
+#define FAILURE_WAIT_MS 50u
+#define FAILURE_DOUBLINGS_MAX 5u
+
 /* ---- effects ------------------------------------------------------------------------- */
 
 struct zk_effect *peer_effect(struct zk_outbox *outbox, enum zk_peer_effect_kind kind)
@@ -42,8 +48,18 @@ static void add_text(struct zk_outbox *outbox, struct zk_effect *effect, const c
     buffer_append_cstr(&outbox->bytes, text);
 }
 
-void peer_persist_epoch(struct zk_outbox *outbox, enum zk_epoch_kind kind, int64_t epoch)
+/* What was asked of the disk cannot be taken back, even by who asked for another leader's sake. */
+void peer_persist_epoch(struct peer *peer,
+                        struct zk_outbox *outbox,
+                        enum zk_epoch_kind kind,
+                        int64_t epoch)
 {
+    if (kind == ZK_EPOCH_ACCEPTED) {
+        ASSERT(epoch > peer->promised_epoch);
+        peer->promised_epoch = epoch;
+    } else {
+        ASSERT(epoch <= peer->accepted_epoch && epoch >= peer->current_epoch);
+    }
     struct zk_effect *effect = peer_effect(outbox, PEER_EFFECT_PERSIST_EPOCH);
     effect->epoch_kind = kind;
     effect->zxid = epoch;
@@ -313,6 +329,7 @@ void peer_start(struct peer *peer,
 {
     ASSERT(current_epoch <= accepted_epoch);
     peer->accepted_epoch = accepted_epoch;
+    peer->promised_epoch = accepted_epoch;
     peer->current_epoch = current_epoch;
     peer->logged_zxid = peer->service.tree.last_processed_zxid;
     peer->persisted_zxid = peer->logged_zxid;
@@ -328,6 +345,7 @@ void peer_serve(struct peer *peer, const struct zk_event *event, struct zk_outbo
     service_begin(&peer->service, leads ? SERVICE_OWNER : SERVICE_LEARNER,
                   !leads || peer->config->leader_serves, event->now_ms);
     peer->is_serving = true;
+    peer->private->failures = 0;
     peer_set_zab_state(peer, "BROADCAST", outbox);
     election_settle(&peer->election, peer->state, peer->current_epoch, outbox);
 }
@@ -349,15 +367,29 @@ static void look_later(struct peer *peer, uint64_t at_ms)
 
 /* Observers wait for a random moment, so that they do not all come at once
  * (Observer.waitForObserverElectionDelay). */
+static uint64_t delay_of_next(struct peer *peer)
+{
+    struct peer_private *private = peer->private;
+    uint64_t delay_ms = 0;
+    uint32_t failures = private->failures;
+    if (failures > FAILURES_FREE) {
+        delay_ms = FAILURE_WAIT_MS << MIN(failures - FAILURES_FREE - 1, FAILURE_DOUBLINGS_MAX);
+    }
+    int32_t spread_ms = peer->config->observer_election_delay_ms;
+    if (spread_ms > 0 && !quorum_config_is_voter(peer->committed_config, peer->config->server_id)) {
+        delay_ms += random_below(&private->random, (uint64_t)spread_ms);
+    }
+    return delay_ms;
+}
+
 static void look_soon(struct peer *peer,
                       const char *reason,
                       uint64_t now_ms,
                       struct zk_outbox *outbox)
 {
-    int32_t delay_ms = peer->config->observer_election_delay_ms;
-    bool is_observer = !quorum_config_is_voter(peer->committed_config, peer->config->server_id);
-    if (is_observer && delay_ms > 0) {
-        look_later(peer, now_ms + random_below(&peer->private->random, (uint64_t)delay_ms));
+    uint64_t delay_ms = delay_of_next(peer);
+    if (delay_ms > 0) {
+        look_later(peer, now_ms + delay_ms);
     } else {
         look(peer, reason, now_ms, outbox);
     }
@@ -368,6 +400,7 @@ static void end_role(struct peer *peer, uint64_t now_ms, struct zk_outbox *outbo
     struct peer_private *private = peer->private;
     const char *reason = private->reason;
     private->gives_up = false;
+    private->failures += peer->is_serving ? 0 : 1;
     stop_serving(peer, outbox);
     if (peer->leader != NULL) {
         leader_end(peer->leader, outbox);
@@ -660,6 +693,7 @@ void peer_check(const struct peer *peer)
     const struct peer_private *private = peer->private;
     ASSERT(!private->gives_up);
     ASSERT(peer->current_epoch <= peer->accepted_epoch); /* Z-INV11 */
+    ASSERT(peer->accepted_epoch <= peer->promised_epoch);
     ASSERT((peer->leader != NULL) == (peer->state == PEER_LEADING));
     ASSERT((peer->learner != NULL) ==
            (peer->state == PEER_FOLLOWING || peer->state == PEER_OBSERVING));

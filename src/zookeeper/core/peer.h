@@ -77,8 +77,9 @@ struct peer {
     struct learner *learner; /* while FOLLOWING or OBSERVING */
     int64_t accepted_epoch;  /* as on disk */
     int64_t current_epoch;
-    int64_t logged_zxid;                    /* last txn handed to the log (or loaded) */
-    int64_t persisted_zxid;                 /* last durable one */
+    int64_t promised_epoch; /* accepted, or on its way to the disk to be: it does not go back */
+    int64_t logged_zxid;    /* last txn handed to the log (or loaded) */
+    int64_t persisted_zxid; /* last durable one */
     struct quorum_config *committed_config; /* what the tree's /zookeeper/config says is in force */
     struct quorum_config *seen_config;      /* newest one heard of (proposed, not yet committed) */
     uint64_t state_since_ms;

@@ -32,6 +32,7 @@ struct peer_private {
     int64_t attempts;    /* LINK_CONNECTs so far */
     bool waits_for_tree; /* LOOKING begins when the tree is READY again */
     const char *reason;  /* of gives_up */
+    uint32_t failures;   /* roles in a row that ended before they served */
     int64_t designated;  /* whom the next first vote is for; -1: oneself */
     uint64_t read_only_at_ms;
     uint64_t start_at_ms; /* LOOKING begins then (delays of observers); UINT64_MAX */
@@ -82,7 +83,10 @@ void peer_fail(struct peer *peer, int32_t code, const char *text, struct zk_outb
 struct zk_effect *peer_effect(struct zk_outbox *outbox, enum zk_peer_effect_kind kind);
 
 /* Makes this epoch durable: EPOCH_PERSISTED follows, when peer->*_epoch has it. */
-void peer_persist_epoch(struct zk_outbox *outbox, enum zk_epoch_kind kind, int64_t epoch);
+void peer_persist_epoch(struct peer *peer,
+                        struct zk_outbox *outbox,
+                        enum zk_epoch_kind kind,
+                        int64_t epoch);
 
 /* The zab_state of a role: literals of upstream's names. Emits ROLE. */
 void peer_set_zab_state(struct peer *peer, const char *zab_state, struct zk_outbox *outbox);
