@@ -59,7 +59,7 @@ static void give_up(struct election_port *port, struct election_peer *peer)
 
 static void next_address(struct election_port *port, struct election_peer *peer)
 {
-    while (peer->address_at < peer->address_count) {
+    while (port->is_open && peer->address_at < peer->address_count) {
         const struct tcp_address *address = &peer->addresses[peer->address_at++];
         peer->attempt = election_stream_connect(peer, port, address);
         if (peer->attempt != NULL) {
@@ -124,6 +124,10 @@ static void next_host(struct election_port *port, struct election_peer *peer)
     uint16_t number;
     peer->address_at = 0;
     peer->address_count = 0;
+    if (!port->is_open) {
+        peer->is_dialling = false; /* the end of everything: nobody is told */
+        return;
+    }
     if (!host_at(port, peer, peer->host_at++, &host, &number)) {
         give_up(port, peer);
         return;

@@ -96,6 +96,7 @@ struct election_port {
     uint32_t unknown_count; /* peers that are in no configuration */
     struct list lookups;
     int64_t next_nameless_id; /* for observers without a number of their own */
+    uint64_t refusal_logged_ns;
     struct runtime_timer timer;
     bool is_open;
 };

@@ -16,6 +16,10 @@
 #define HEADER_FIXED_BYTES 20 /* version, id, length */
 #define ID_BYTES 8
 #define LENGTH_BYTES 4
+
+/* Who is turned away is told at most this often. */
+#define REFUSAL_LOG_NS UINT64_C(1000000000)
+
 #define NAMELESS_OBSERVER_ID INT64_MAX /* upstream's QuorumPeer.OBSERVER_ID */
 
 static void on_open(struct tcp_stream *tcp, void *ctx, int error);
@@ -225,8 +229,12 @@ static void refuse_stream(struct election_stream *stream, const char *why)
     char remote[TCP_ADDRESS_TEXT_MAX];
     struct tcp_address address = tcp_stream_peer(stream->tcp);
     tcp_address_host_text(&address, remote);
-    LOG("quorum", LOG_WARN, "Election connection from /%s:%d is closed: %s", remote,
-        (int)address.port, why);
+    uint64_t now_ns = runtime_now_ns(stream->port->runtime);
+    bool is_first = stream->port->refusal_logged_ns == 0 ||
+                    now_ns - stream->port->refusal_logged_ns >= REFUSAL_LOG_NS;
+    stream->port->refusal_logged_ns = is_first ? now_ns : stream->port->refusal_logged_ns;
+    LOG("quorum", is_first ? LOG_WARN : LOG_DEBUG, "Election connection from /%s:%d is closed: %s",
+        remote, (int)address.port, why);
     election_stream_close(stream, 0);
 }
 
