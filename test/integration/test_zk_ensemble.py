@@ -354,7 +354,8 @@ def failing_start(one, member_id):
     return status, server.log_tail(20)
 
 
-@pytest.mark.parametrize("text, words", [(None, "myid"), ("", "myid"), ("five\n", "myid"), ("9\n", "9"), ("-1\n", "myid")])
+@pytest.mark.parametrize("text, words", [(None, "myid"), ("", "myid"), ("five\n", "myid"), ("9\n", "9"),
+                                         ("-1\n", "myid")])
 def test_wrong_myid(ensemble, text, words):
     one = ensemble()
     server = one.servers[1]

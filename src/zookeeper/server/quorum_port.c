@@ -194,7 +194,6 @@ static struct slice take_packets(struct quorum_link *link, struct slice bytes)
 
 static void take_bytes(struct quorum_link *link, struct slice bytes)
 {
-    struct slice rest = bytes;
     if (link->partial.len > 0) {
         buffer_append(&link->partial, bytes);
         if (link->partial.len < link->needed && link->in == NULL) {
@@ -206,7 +205,7 @@ static void take_bytes(struct quorum_link *link, struct slice bytes)
             buffer_clear(&link->partial, PARTIAL_KEEP_BYTES);
         }
     } else {
-        rest = take_packets(link, bytes);
+        struct slice rest = take_packets(link, bytes);
         if (!link->is_closing) {
             buffer_append(&link->partial, rest);
         }
