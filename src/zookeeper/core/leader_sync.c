@@ -282,19 +282,18 @@ void leader_sync_handler(struct leader_turn *turn, struct handler *handler)
     int64_t min = log->count > 0 ? log->min_zxid : ours;
     int64_t max = log->count > 0 ? log->max_zxid : ours;
     bool is_fresh_epoch = zxid_counter(last) == 0;
-    if (peer->config->force_snapshot_sync) {
-        sync_by_snapshot(turn, handler);
-    } else if (last == ours) {
+    bool is_free = !peer->config->force_snapshot_sync;
+    if (is_free && last == ours) {
         peer->private->stats.syncs_by_diff += 1;
         send_op(turn, handler, ZK_PACKET_DIFF, last);
         finish_sync(turn, handler);
-    } else if (last > max && !is_fresh_epoch) {
+    } else if (is_free && last > max && !is_fresh_epoch) {
         peer->private->stats.syncs_by_trunc += 1;
         send_op(turn, handler, ZK_PACKET_TRUNC, max);
         finish_sync(turn, handler);
-    } else if (log->count > 0 && last >= min && last <= max) {
+    } else if (is_free && log->count > 0 && last >= min && last <= max) {
         sync_from_commit_log(turn, handler);
-    } else if (last < min && peer->config->snapshot_size_factor >= 0) {
+    } else if (is_free && last < min && peer->config->snapshot_size_factor >= 0) {
         sync_from_log(turn, handler);
     } else {
         sync_by_snapshot(turn, handler);
