@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -261,6 +262,22 @@ static void perform_client(struct ensemble_peer *peer, const struct zk_effect *e
     }
 }
 
+/* ENSEMBLE_TRACE=1 tells who became what, and why. */
+static void trace_role(const struct ensemble_peer *peer, const struct zk_effect *effect)
+{
+    static const char *const names[] = {"looking", "following", "leading", "observing"};
+    struct slice why = zk_effect_bytes(&peer->outbox, effect);
+    if (getenv("ENSEMBLE_TRACE") != NULL) {
+        print_message(
+            "%8llu %zu %s %s%s a %llx c %llx log %llx: %.*s\n",
+            (unsigned long long)peer->ensemble->now_ms, peer->index + 1, names[peer->peer.state],
+            peer->peer.zab_state, peer->peer.is_serving ? "!" : "",
+            (unsigned long long)peer->peer.accepted_epoch,
+            (unsigned long long)peer->peer.current_epoch,
+            (unsigned long long)peer->peer.logged_zxid, (int)why.len, (const char *)why.ptr);
+    }
+}
+
 static void perform_peer(struct ensemble_peer *peer, const struct zk_effect *effect)
 {
     struct fake_work work = {.zxid = effect->zxid, .epoch_kind = effect->epoch_kind};
@@ -286,8 +303,10 @@ static void perform_peer(struct ensemble_peer *peer, const struct zk_effect *eff
     case PEER_EFFECT_FAIL:
         peer->fail_code = effect->zxid;
         break;
-    case PEER_EFFECT_CONFIG:
     case PEER_EFFECT_ROLE:
+        trace_role(peer, effect);
+        break;
+    case PEER_EFFECT_CONFIG:
         break;
     case PEER_EFFECT_NOTIFY:
     case PEER_EFFECT_LINK_CONNECT:
@@ -612,18 +631,20 @@ struct ensemble_peer *ensemble_settle(struct ensemble *ensemble)
     return ensemble_leader(ensemble);
 }
 
-/* What a leader without a txn shows as its tree's zxid is no txn, so the logs are compared. */
+/* What a leader without a txn shows as its tree's zxid (counter 0) is no txn, but may have come as
+ * the zxid of a snapshot: it is behind all txns before its epoch. */
 static bool all_applied(struct ensemble *ensemble, void *ctx)
 {
     (void)ctx;
-    int64_t last = -1;
+    int64_t last = 0;
+    for (size_t i = 0; i < ensemble->count; i++) {
+        int64_t logged = ensemble->peers[i].is_up ? ensemble->peers[i].peer.logged_zxid : 0;
+        last = (uint32_t)logged != 0 ? MAX(last, logged) : last;
+    }
     for (size_t i = 0; i < ensemble->count; i++) {
         const struct peer *peer = &ensemble->peers[i].peer;
-        if (!ensemble->peers[i].is_up) {
-            continue;
-        }
-        last = last < 0 ? peer->logged_zxid : last;
-        if (peer->logged_zxid != last || peer->service.tree.last_processed_zxid < last) {
+        if (ensemble->peers[i].is_up &&
+            (peer->logged_zxid < last || peer->service.tree.last_processed_zxid < last)) {
             return false;
         }
     }

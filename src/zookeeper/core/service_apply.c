@@ -131,6 +131,21 @@ static struct service_request *find_request(struct service_conn *conn, const str
     return NULL;
 }
 
+/* A txn that was asked for after a sync, on the same way, and is committed says all that the sync
+ * asks: a quorum followed this leader after the sync had come to it, and everything that was
+ * committed before is applied here. (The leader's own answer may take a round of pings.) */
+static void confirm_syncs(struct service_conn *conn, const struct service_request *until)
+{
+    LIST_FOR_EACH(link, &conn->pending)
+    {
+        struct service_request *request = CONTAINER_OF(link, struct service_request, link);
+        if (request == until) {
+            break;
+        }
+        request->state = request->state == REQUEST_SYNCING ? REQUEST_READY : request->state;
+    }
+}
+
 static void answer_txn(struct turn *turn,
                        struct service_conn *conn,
                        const struct txn *txn,
@@ -140,6 +155,7 @@ static void answer_txn(struct turn *turn,
     if (request == NULL) {
         return;
     }
+    confirm_syncs(conn, request);
     drain(turn, conn, request);
     if (conn->is_closing) {
         return;
