@@ -397,6 +397,15 @@ static void take_connect_response(struct client *client, struct slice frame)
 
 /* ---- replies --------------------------------------------------------------------------------- */
 
+/* The beginning of an epoch, which only its leader shows, is no transaction: another server that is
+ * not behind may show the one before it. */
+static void note_told(struct world *world, int64_t zxid)
+{
+    if (!many_are_there(&world->many) || (zxid & INT64_C(0xffffffff)) != 0) {
+        world->history.told_zxid = MAX(world->history.told_zxid, zxid);
+    }
+}
+
 static void take_event(struct client *client, int64_t zxid, struct slice body)
 {
     struct world *world = client->world;
@@ -413,7 +422,7 @@ static void take_event(struct client *client, int64_t zxid, struct slice body)
     sim_trace("  client %d: event %d on %.*s zxid %lld", client->index, frame->event,
               (int)frame->path.len, (const char *)frame->path.ptr, (long long)zxid);
     world->history.events += 1;
-    world->history.told_zxid = MAX(world->history.told_zxid, zxid);
+    note_told(world, zxid);
     client_forget_watch(client, frame->event, frame->path);
 }
 
@@ -478,7 +487,7 @@ static void check_zxid(struct client *client, const struct request *request, int
             (long long)request->told_before);
     }
     client->last_zxid = zxid;
-    world->history.told_zxid = MAX(world->history.told_zxid, zxid);
+    note_told(world, zxid);
 }
 
 static void answered(struct client *client, struct request *request, struct slice body)

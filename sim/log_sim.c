@@ -10,6 +10,12 @@
 
 static const struct schedule *traced;
 static uint64_t error_count;
+static int speaker;
+
+void sim_log_speaker(int server)
+{
+    speaker = server;
+}
 
 void sim_log_trace(const struct schedule *schedule)
 {
@@ -74,7 +80,11 @@ void log_write(const char *module, enum log_level level, const char *format, ...
     static const char *const names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF"};
     va_list arguments;
     va_start(arguments, format);
-    printf("%12.6f   server [%s] %s ", (double)traced->now_ns / 1e9, module, names[level]);
+    char who[16] = "";
+    if (speaker != 0) {
+        snprintf(who, sizeof who, " %d", speaker);
+    }
+    printf("%12.6f   server%s [%s] %s ", (double)traced->now_ns / 1e9, who, module, names[level]);
     vprintf(format, arguments);
     putchar('\n');
     va_end(arguments);

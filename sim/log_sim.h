@@ -11,6 +11,9 @@ bool sim_is_traced(void);
 /* One line with the virtual time before it. */
 void sim_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whose log lines follow: a number among several servers; 0: the only one's. */
+void sim_log_speaker(int server);
+
 /* Lines at level ERROR since the program began. */
 uint64_t sim_log_errors(void);
 

@@ -2,6 +2,7 @@
 #include "sim/runtime_sim.h"
 
 #include "base/memory.h"
+#include "sim/log_sim.h"
 
 #define WALL_START_MS INT64_C(1790000000000) /* September 2026 */
 #define SOON_NS (20 * NS_PER_US)
@@ -53,6 +54,7 @@ void sim_runtime_end(struct runtime *runtime)
     sim_runtime_enter(runtime);
     sim_runtime_die(runtime, true);
     streams_finish_closed(runtime);
+    resolves_deliver(runtime); /* nobody hears of them */
     sim_runtime_leave(runtime);
 }
 
@@ -81,6 +83,7 @@ void sim_runtime_resume(struct runtime *runtime)
 void sim_runtime_enter(struct runtime *runtime)
 {
     if (runtime->memory_depth++ == 0) {
+        sim_log_speaker(runtime->address.ip[3]);
         runtime->memory_before = mem_used();
     }
 }

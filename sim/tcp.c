@@ -469,9 +469,8 @@ int tcp_listen(struct runtime *runtime,
         bound.port = address->port;
     }
     /* Of a dead machine, the network would keep a listener that is freed here. */
-    listener->net = runtime->is_dead
-                        ? NULL
-                        : net_listen(runtime->network, &bound, heard_accept, listener);
+    listener->net = runtime->is_dead ? NULL
+                                     : net_listen(runtime->network, &bound, heard_accept, listener);
     if (listener->net == NULL) {
         mem_free(listener, sizeof *listener);
         return ERR_IN_USE;

@@ -296,8 +296,12 @@ int64_t ghost_zxid(const struct ensemble_world *ensemble);
 /* The newest transaction of G; its last place may be the beginning of an epoch behind that. */
 int64_t ghost_last_txn(const struct ensemble_world *ensemble);
 
-/* Is all of G on the durable disks of the other voters? Then this disk may be lost. */
+/* Do the other voters have on their durable disks all that this one ever promised? Then its disk
+ * may be lost. */
 bool ghost_can_spare(struct member *member);
+
+/* Is all of G in (from, to] in the member's log? */
+bool ghost_log_covers(struct member *member, int64_t from, int64_t to);
 
 /* ---- the run --------------------------------------------------------------------------------- */
 

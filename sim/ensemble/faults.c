@@ -293,6 +293,7 @@ static bool wipe(struct ensemble_world *ensemble)
 
 struct newest_snapshot {
     uint64_t zxid;
+    uint64_t before; /* of the one before it */
     char name[64];
     int count;
 };
@@ -307,6 +308,7 @@ static void consider_snapshot(void *ctx, const char *name)
     uint64_t zxid = strtoull(name + 9, &end, 16);
     if (*end == '\0') {
         newest->count += 1;
+        newest->before = MAX(newest->before, MIN(newest->zxid, zxid));
         if (zxid >= newest->zxid) {
             newest->zxid = zxid;
             snprintf(newest->name, sizeof newest->name, "%s", name);
@@ -314,9 +316,8 @@ static void consider_snapshot(void *ctx, const char *name)
     }
 }
 
-/* The newest of several snapshots is gone: the server has an older one, and the log behind it. As
- * long as the log reaches that far back, that is, so only where nothing was synchronised by SNAP.
- */
+/* The newest of several snapshots is gone: the server has an older one, and the log behind it,
+ * where the log reaches back that far: not behind a synchronisation by SNAP. */
 static bool lose_snapshot(struct ensemble_world *ensemble)
 {
     struct newest_snapshot newest = {0};
@@ -326,7 +327,8 @@ static bool lose_snapshot(struct ensemble_world *ensemble)
         return false;
     }
     disk_list(&member->disk, "/data/version-2", consider_snapshot, &newest);
-    if (newest.count < 2) {
+    if (newest.count < 2 ||
+        !ghost_log_covers(member, (int64_t)newest.before, (int64_t)newest.zxid)) {
         return false;
     }
     snprintf(path, sizeof path, "/data/version-2/%s", newest.name);

@@ -385,13 +385,32 @@ bool ghost_can_spare(struct member *member)
 {
     struct ensemble_world *ensemble = member->ensemble;
     int64_t last = ghost_last_txn(ensemble);
-    if (ensemble->options.member_count < 3) {
-        return false;
+    follow(member, INT64_MAX);
+    if (ensemble->options.member_count < 3 || last == 0 || log_end(&member->log) > last) {
+        return false; /* its word may already count for what is not committed yet */
     }
     for (int i = 0; i < ensemble->options.member_count; i++) {
         struct member *other = &ensemble->members[i];
-        bool is_asked = other != member && !other->is_observer;
-        if (is_asked && (other->was_wiped || last == 0 || !has_durable(other, last))) {
+        if (other == member || other->is_observer) {
+            continue;
+        }
+        ghost_epochs(other);
+        if (other->was_wiped || other->accepted_epoch < member->accepted_epoch ||
+            other->current_epoch < member->current_epoch || !has_durable(other, last)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ghost_log_covers(struct member *member, int64_t from, int64_t to)
+{
+    const struct history *history = &member->ensemble->base.history;
+    follow(member, to);
+    for (size_t i = 0; i < history->log_count; i++) {
+        const struct logged *logged = &history->log[i];
+        if (logged->zxid > from && logged->zxid <= to && !slice_is_null(logged->bytes) &&
+            find_place(&member->log, logged->zxid) == NULL) {
             return false;
         }
     }
@@ -588,8 +607,9 @@ static void look_leader(struct member *member, const struct member_view *view)
                             member->id, view->epoch, log_end(&member->log), needed);
         return;
     }
-    int64_t kept = MIN(log_end(&member->log), first);
-    if (kept > ghost_zxid(ensemble) && view->epoch > 0) {
+    /* What it has: by its log, or by a snapshot that a leader before has sent it. */
+    int64_t kept = MAX(log_end(&member->log), member->view.zxid);
+    if (kept > ghost_zxid(ensemble) && kept < first) {
         ensemble_world_mark(ensemble, ENSEMBLE_MARK_TAIL_KEPT);
         extend(member, kept);
     }
