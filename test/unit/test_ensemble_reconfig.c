@@ -1,0 +1,149 @@
+/* Ensembles in memory change their members while they run. */
+#include "support_ensemble.h"
+
+#include "wire/jute.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void begin(struct ensemble *ensemble, size_t voters, size_t observers)
+{
+    ensemble_init(ensemble, voters, observers, 0);
+    for (size_t i = 0; i < ensemble->count; i++) {
+        struct ensemble_peer *peer = &ensemble->peers[i];
+        peer->config.reconfig_enabled = true;
+        peer->config.election.reconfig_enabled = true;
+        peer->service_config.prep.reconfig_enabled = true;
+        peer->service_config.prep.auth.skip_acl = true;
+    }
+    ensemble_start_all(ensemble);
+    ensemble_settle(ensemble);
+}
+
+static struct buffer *reconfig_body(const char *joining, const char *leaving)
+{
+    struct buffer *body = test_body();
+    jute_write_bytes(body, joining != NULL ? slice_of_cstr(joining) : SLICE_NULL);
+    jute_write_bytes(body, leaving != NULL ? slice_of_cstr(leaving) : SLICE_NULL);
+    jute_write_bytes(body, SLICE_NULL);
+    jute_write_i64(body, -1);
+    return body;
+}
+
+static void check_voters(struct ensemble *ensemble, uint32_t count)
+{
+    for (size_t i = 0; i < ensemble->count; i++) {
+        const struct ensemble_peer *peer = &ensemble->peers[i];
+        if (peer->is_up) {
+            assert_int_equal(quorum_config_voter_count(peer->peer.committed_config), count);
+            assert_true(peer->peer.seen_config->version == peer->peer.committed_config->version);
+        }
+    }
+}
+
+static void test_an_observer_gets_a_vote(void **state)
+{
+    (void)state;
+    struct ensemble ensemble;
+    struct test_client a;
+    begin(&ensemble, 3, 1);
+    struct ensemble_peer *leader = ensemble_leader(&ensemble);
+    ensemble_client_connect(leader, &a);
+    ensemble_call(leader, &a, ZK_OP_RECONFIG,
+                  reconfig_body("server.4=10.0.0.4:2888:3888:participant;2181", NULL), ZK_ERR_OK);
+    ensemble_run(&ensemble, 4000);
+    ensemble_settle(&ensemble);
+    check_voters(&ensemble, 4);
+    assert_int_equal(ensemble.peers[3].peer.state, PEER_FOLLOWING);
+    ensemble_check_equal(&ensemble);
+    /* three of four are a quorum, two are not */
+    ensemble_crash(&ensemble, 0);
+    ensemble_create(leader, &a, "/three", "", 0);
+    ensemble_crash(&ensemble, 1);
+    ensemble_run(&ensemble, 60000);
+    assert_null(ensemble_leader(&ensemble));
+    ensemble_client_drop(leader, &a);
+    ensemble_start_all(&ensemble);
+    ensemble_settle(&ensemble);
+    check_voters(&ensemble, 4);
+    ensemble_check_equal(&ensemble);
+    ensemble_release(&ensemble);
+}
+
+static void test_a_follower_leaves(void **state)
+{
+    (void)state;
+    struct ensemble ensemble;
+    struct test_client a;
+    begin(&ensemble, 3, 0);
+    struct ensemble_peer *leader = ensemble_leader(&ensemble);
+    ensemble_client_connect(leader, &a);
+    ensemble_call(leader, &a, ZK_OP_RECONFIG, reconfig_body(NULL, "1"), ZK_ERR_OK);
+    ensemble_run(&ensemble, 4000);
+    ensemble_settle(&ensemble);
+    check_voters(&ensemble, 2);
+    assert_int_equal(ensemble.peers[0].peer.state, PEER_OBSERVING);
+    ensemble_create(leader, &a, "/after", "", 0);
+    ensemble_check_equal(&ensemble);
+    ensemble_client_drop(leader, &a);
+    ensemble_release(&ensemble);
+}
+
+static void test_the_leader_leaves(void **state)
+{
+    (void)state;
+    struct ensemble ensemble;
+    struct test_client a;
+    begin(&ensemble, 3, 0);
+    struct ensemble_peer *old = ensemble_leader(&ensemble);
+    assert_int_equal(old->index, 2);
+    ensemble_client_connect(&ensemble.peers[0], &a);
+    ensemble_create(&ensemble.peers[0], &a, "/before", "", 0);
+    ensemble_send(&ensemble.peers[0], &a, ZK_OP_RECONFIG, reconfig_body(NULL, "3"));
+    ensemble_run(&ensemble, 4000);
+    struct ensemble_peer *leader = ensemble_settle(&ensemble);
+    assert_true(leader != old);
+    check_voters(&ensemble, 2);
+    assert_int_equal(old->peer.state, PEER_OBSERVING);
+    ensemble_client_drop(&ensemble.peers[0], &a);
+    ensemble_client_connect(leader, &a);
+    ensemble_create(leader, &a, "/after", "", 0);
+    ensemble_check_equal(&ensemble);
+    ensemble_client_drop(leader, &a);
+    ensemble_release(&ensemble);
+}
+
+/* A server that was away while the others changed learns of it, by election or synchronisation. */
+static void test_who_was_away_learns_of_it(void **state)
+{
+    (void)state;
+    struct ensemble ensemble;
+    struct test_client a;
+    begin(&ensemble, 5, 0);
+    struct ensemble_peer *leader = ensemble_leader(&ensemble);
+    ensemble_client_connect(leader, &a);
+    ensemble_crash(&ensemble, 0);
+    ensemble_call(leader, &a, ZK_OP_RECONFIG, reconfig_body(NULL, "2"), ZK_ERR_OK);
+    ensemble_run(&ensemble, 4000);
+    ensemble_settle(&ensemble);
+    ensemble_start(&ensemble, 0);
+    ensemble_settle(&ensemble);
+    check_voters(&ensemble, 4);
+    ensemble_create(leader, &a, "/after", "", 0);
+    ensemble_check_equal(&ensemble);
+    ensemble_client_drop(leader, &a);
+    ensemble_release(&ensemble);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_observer_gets_a_vote),
+        cmocka_unit_test(test_a_follower_leaves),
+        cmocka_unit_test(test_the_leader_leaves),
+        cmocka_unit_test(test_who_was_away_learns_of_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
