@@ -719,6 +719,23 @@ static void test_a_sync_waits_for_what_was_proposed(void **state)
     test_leader_release(&test);
 }
 
+/* A write of the same session behind the sync: its commit confirms the sync, and follows it. */
+static void test_a_sync_is_answered_before_what_came_after_it(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *a = led_by_two(&test);
+    test_learner_open_session(&test, a, SESSION);
+    test_learner_request(&test, a, SESSION, 2, ZK_OP_SYNC, sync_body());
+    test_learner_expect(a, ZK_PACKET_PING, zxid_make(4, 1));
+    int64_t zxid = propose(&test, a, 3);
+    test_learner_expect(a, ZK_PACKET_PROPOSAL, zxid);
+    test_learner_send(&test, a, ZK_PACKET_ACK, zxid, SLICE_NULL);
+    test_learner_expect(a, ZK_PACKET_SYNC, 0);
+    test_learner_expect(a, ZK_PACKET_COMMIT, zxid);
+    test_leader_release(&test);
+}
+
 /* The follower of the round dies, another one takes its place: the round goes on with it. */
 static void test_a_round_survives_its_followers(void **state)
 {
@@ -773,6 +790,7 @@ int main(void)
         cmocka_unit_test(test_requests_that_no_client_may_make),
         cmocka_unit_test(test_a_sync_is_confirmed_by_a_quorum),
         cmocka_unit_test(test_a_sync_waits_for_what_was_proposed),
+        cmocka_unit_test(test_a_sync_is_answered_before_what_came_after_it),
         cmocka_unit_test(test_a_round_survives_its_followers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

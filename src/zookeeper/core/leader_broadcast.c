@@ -292,6 +292,10 @@ void leader_try_commit(struct leader_turn *turn)
         if (zxid == 0 || !is_committed_by_quorum(leader, zxid)) {
             break;
         }
+        leader_answer_syncs_before(turn, zxid);
+        if (leader->is_over) {
+            break;
+        }
         struct slice txn = peer_next_txn(peer);
         struct slice config = peer_txn_config(txn);
         leader->last_committed = zxid;

@@ -176,6 +176,9 @@ void leader_handle_ping(struct leader_turn *turn, struct handler *handler, struc
 void leader_add_sync(struct leader_turn *turn, uint64_t link_id, int64_t session_id, int32_t cxid);
 void leader_answer_syncs(struct leader_turn *turn);
 
+/* A quorum has acknowledged the proposal: what came before it was proposed is confirmed. */
+void leader_answer_syncs_before(struct leader_turn *turn, int64_t zxid);
+
 /* One PING to everybody who follows. */
 void leader_ping(struct leader_turn *turn);
 

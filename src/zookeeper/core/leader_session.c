@@ -9,7 +9,9 @@
  * Syncs: one is answered when everything that was proposed before it is committed and a quorum has
  * answered a PING that was sent after it came: at that moment no other leader had replaced this
  * one, so nothing committed elsewhere is missing here. Rounds of confirmation follow one another;
- * all syncs that come while one is on its way share the next.
+ * all syncs that come while one is on its way share the next. A proposal that was made after the
+ * sync came and is acknowledged by a quorum says the same as a round; the sync is then answered in
+ * front of its commit, so that a session's answers keep the order of its requests.
  */
 #include "base/memory.h"
 #include "wire/jute.h"
@@ -280,6 +282,26 @@ static void answer_sync(struct leader_turn *turn, const struct leader_sync *sync
     }
 }
 
+static void pop_sync(struct leader_turn *turn, struct leader_sync *sync)
+{
+    list_remove(&sync->list);
+    turn->leader->sync_count -= 1;
+    answer_sync(turn, sync); /* may add more, behind all that wait */
+    mem_free(sync, sizeof *sync);
+}
+
+void leader_answer_syncs_before(struct leader_turn *turn, int64_t zxid)
+{
+    struct leader *leader = turn->leader;
+    while (!list_is_empty(&leader->syncs)) {
+        struct leader_sync *sync = CONTAINER_OF(leader->syncs.next, struct leader_sync, list);
+        if (sync->zxid >= zxid) {
+            break;
+        }
+        pop_sync(turn, sync);
+    }
+}
+
 void leader_answer_syncs(struct leader_turn *turn)
 {
     struct leader *leader = turn->leader;
@@ -293,9 +315,6 @@ void leader_answer_syncs(struct leader_turn *turn)
         if (sync->zxid > leader->last_committed || sync->round > leader->confirmed_round) {
             break;
         }
-        list_remove(&sync->list);
-        leader->sync_count -= 1;
-        answer_sync(turn, sync); /* may add more, behind all that wait */
-        mem_free(sync, sizeof *sync);
+        pop_sync(turn, sync);
     }
 }
