@@ -125,6 +125,21 @@ int file_read(struct file *file, uint64_t offset, void *bytes, size_t len, size_
     return 0;
 }
 
+/* Most is in memory; who must not wait for a disk has to cope with the rest. */
+bool file_is_resident(struct file *file, uint64_t offset, uint64_t len)
+{
+    (void)offset;
+    return len == 0 || file->runtime->is_dead || !random_once_in(&file->runtime->weather, 6);
+}
+
+void file_warm(struct file *file, uint64_t offset, uint64_t len)
+{
+    (void)offset;
+    (void)len;
+    int error = begin(file->runtime, DISK_READ, file->inode->volume);
+    (void)error;
+}
+
 int file_write(struct file *file, uint64_t offset, struct slice bytes)
 {
     int error = begin(file->runtime, DISK_WRITE, file->inode->volume);

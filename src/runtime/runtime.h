@@ -248,6 +248,15 @@ NODISCARD int file_size(struct file *file, uint64_t *size);
 /* Reads up to len bytes; *got < len only at the end of the file. */
 NODISCARD int file_read(struct file *file, uint64_t offset, void *bytes, size_t len, size_t *got);
 
+/* Is all of the range in memory, so that reading it, or sending it by tcp_output_file, will not
+ * wait for the disk? Does not wait itself, and may be asked on the loop. True where the system
+ * cannot say. */
+bool file_is_resident(struct file *file, uint64_t offset, uint64_t len);
+
+/* Reads the range so that it is in memory; what lies behind the file's end is left out. An error
+ * comes again with whoever reads it. */
+void file_warm(struct file *file, uint64_t offset, uint64_t len);
+
 /* Writes all or fails. */
 NODISCARD int file_write(struct file *file, uint64_t offset, struct slice bytes);
 

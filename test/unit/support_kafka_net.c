@@ -135,6 +135,7 @@ void net_begin(struct net_fixture *fixture, void (*change)(struct net_fixture *f
     assert_non_null(mkdtemp(fixture->dir));
     assert_int_equal(runtime_create(NULL, &broker->runtime), 0);
     list_init(&broker->partitions);
+    list_init(&broker->warmings);
     broker_config_defaults(&broker->config);
     topic_config_defaults(&fixture->config);
     broker->config.listener_count = 1;
@@ -170,6 +171,7 @@ void net_end(struct net_fixture *fixture)
     log_store_detach(broker->logs);
     runtime_destroy(broker->runtime);
     sockets_release(broker->sockets);
+    fetch_warmings_release(&broker->warmings);
     partitions_release(broker);
     flusher_release(broker->flusher);
     log_store_release(broker->logs);

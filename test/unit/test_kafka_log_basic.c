@@ -1,4 +1,7 @@
 /* A log of one partition from its making to its second opening. */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "unit/support_kafka_log.h"
 
 static void appended_records_are_read_back(void **state)
@@ -116,6 +119,49 @@ static void appends_are_collected(void **state)
     assert_int_equal(fixture_first_offset(fixture, 14, INT64_MAX), 14);
 }
 
+static void drop_from_memory(const struct log_fixture *fixture, const char *name)
+{
+    int fd = open(fixture_path(fixture, name), O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fdatasync(fd), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+/* What is not in memory is told, index first, then records; once read it is there. */
+static void cold_reads_are_told(void **state)
+{
+    struct log_fixture *fixture = *state;
+    struct log_cold cold;
+    fixture_open(fixture, true, 0);
+    assert_false(partition_log_find_cold(fixture->log, 0, 1000, &cold));
+    for (int n = 0; n < 64; n++) {
+        fixture_append(fixture, 1, 10000);
+    }
+    assert_false(partition_log_find_cold(fixture->log, 0, 1000, &cold)); /* just written */
+    fixture_close(fixture);
+    drop_from_memory(fixture, "00000000000000000000.index");
+    drop_from_memory(fixture, "00000000000000000000.timeindex");
+    drop_from_memory(fixture, "00000000000000000000.log");
+    fixture_open(fixture, true, 64);
+    if (!partition_log_find_cold(fixture->log, 10, 100000, &cold)) {
+        skip(); /* a file system that is memory */
+    }
+    assert_null(cold.file);
+    log_cold_read(&cold);
+    log_cold_drop(&cold);
+
+    assert_true(partition_log_find_cold(fixture->log, 10, 100000, &cold));
+    assert_non_null(cold.file);
+    assert_true(cold.position <= 10 * 10000 + 10 * 100 && cold.len >= 100000);
+    log_cold_read(&cold);
+    log_cold_drop(&cold);
+
+    assert_false(partition_log_find_cold(fixture->log, 10, 100000, &cold));
+    assert_int_equal(fixture_first_offset(fixture, 10, INT64_MAX), 10);
+    assert_false(partition_log_find_cold(fixture->log, 64, 100000, &cold));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +170,7 @@ int main(void)
         LOG_TEST(an_unclean_end_is_checked),
         LOG_TEST(a_reader_sees_nothing_at_or_above_its_limit),
         LOG_TEST(appends_are_collected),
+        LOG_TEST(cold_reads_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,6 +226,7 @@ void broker_init(struct broker *broker, struct runtime *runtime, const struct br
     broker->config = *config;
     broker->fixed_config = *config;
     list_init(&broker->partitions);
+    list_init(&broker->warmings);
     metrics_init(&broker->metrics);
     runtime_random(runtime, &key, sizeof key);
     topics_init(&broker->topics, key);
@@ -359,6 +360,7 @@ void broker_release(struct broker *broker)
     if (broker->fetch_sessions != NULL) {
         fetch_sessions_release(broker->fetch_sessions);
     }
+    fetch_warmings_release(&broker->warmings);
     partitions_release(broker);
     if (broker->flusher != NULL) {
         flusher_release(broker->flusher);

@@ -50,6 +50,8 @@ struct broker {
     struct producer_ids *producer_ids;     /* producer_ids.h */
     struct traffic traffic;                /* traffic.h: of all topics */
     struct list partitions;                /* hosted */
+    struct list warmings;                  /* handlers/fetch_warm.c */
+    uint64_t cold_fetches;                 /* that waited for the disk, of all times */
     bool is_listening;
     bool are_logs_loaded;
     bool was_serving;      /* sockets_serve was called */
@@ -60,6 +62,9 @@ struct broker {
     void (*on_failed)(void *ctx, const char *text);
     void *ctx;
 };
+
+/* Of handlers/fetch_warm.c: what no worker has finished. */
+void fetch_warmings_release(struct list *warmings);
 
 void broker_init(struct broker *broker,
                  struct runtime *runtime,

@@ -207,6 +207,33 @@ NODISCARD int log_range_read(const struct log_range *range, uint64_t from, void 
 struct file *log_range_file(const struct log_range *range);
 void log_range_drop(struct log_range *range);
 
+/* ---- cold reads: looked for on the loop, read on a worker, let go of on the loop
+ * -----------------
+ */
+
+struct log_cold {
+    struct runtime *runtime;
+    struct segment_file *file; /* of records [position, position + len) */
+    uint64_t position;
+    uint64_t len;
+    char *dir; /* without a file: the indexes of this segment */
+    size_t dir_size;
+    int64_t base_offset;
+    const char *suffix;
+};
+
+/* Would a read of max_bytes from `offset` on wait for the disk? Then *cold is what has to be read
+ * first; there may be more to find afterwards. */
+bool partition_log_find_cold(struct partition_log *log,
+                             int64_t offset,
+                             size_t max_bytes,
+                             struct log_cold *cold);
+void log_cold_read(const struct log_cold *cold);
+void log_cold_drop(struct log_cold *cold);
+
+/* ---- figures of ranges -------------------------------------------------------------------------
+ */
+
 /* How many bytes lie in [from_offset, to_offset), by positions (for min_bytes of a fetch). */
 uint64_t partition_log_bytes_between(struct partition_log *log,
                                      int64_t from_offset,

@@ -16,6 +16,8 @@
 #include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -23,6 +25,11 @@
 
 #define FILE_MODE 0644
 #define ZERO_CHUNK ((size_t)256 * 1024)
+#define WARM_CHUNK ((size_t)256 * 1024)
+#define PROBE_STEP                                                                \
+    ((uint64_t)128 * 1024) /* the kernel reads ahead in pieces of about that size \
+                            */
+#define PAGE_BYTES 4096u
 
 /* Its owner has one reference, and so has each range of it that waits in a stream's output: the
  * loop drops those while a worker may close the file. */
@@ -109,6 +116,81 @@ int file_read(struct file *file, uint64_t offset, void *bytes, size_t len, size_
     }
     return 0;
 }
+
+/* ---- what is in memory ----------------------------------------------------------------------- */
+
+/* cachestat(2) of Linux 6.5; containers may forbid what their profile does not know. */
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+struct cachestat_range {
+    uint64_t offset;
+    uint64_t len;
+};
+
+struct cachestat {
+    uint64_t cached;
+    uint64_t dirty;
+    uint64_t writeback;
+    uint64_t evicted;
+    uint64_t recently_evicted;
+};
+
+/* Reads one byte if that needs no disk. */
+static bool is_byte_resident(const struct file *file, uint64_t offset)
+{
+    uint8_t byte;
+    struct iovec place = {&byte, 1};
+    ssize_t count;
+    do {
+        count = preadv2(file->fd, &place, 1, (off_t)offset, RWF_NOWAIT);
+    } while (count < 0 && errno == EINTR);
+    return count >= 0 || errno != EAGAIN;
+}
+
+static bool is_resident_by_probes(const struct file *file, uint64_t offset, uint64_t len)
+{
+    for (uint64_t done = 0; done < len; done += PROBE_STEP) {
+        if (!is_byte_resident(file, offset + done)) {
+            return false;
+        }
+    }
+    return is_byte_resident(file, offset + len - 1);
+}
+
+bool file_is_resident(struct file *file, uint64_t offset, uint64_t len)
+{
+    static atomic_bool is_forbidden;
+    if (len == 0) {
+        return true;
+    }
+    if (!atomic_load(&is_forbidden)) {
+        struct cachestat_range range = {offset, len};
+        struct cachestat found;
+        if (syscall(SYS_cachestat, file->fd, &range, &found, 0) == 0) {
+            uint64_t first = offset / PAGE_BYTES;
+            uint64_t last = (offset + len - 1) / PAGE_BYTES;
+            return found.cached >= last - first + 1;
+        }
+        atomic_store(&is_forbidden, true);
+    }
+    return is_resident_by_probes(file, offset, len);
+}
+
+void file_warm(struct file *file, uint64_t offset, uint64_t len)
+{
+    uint8_t *bytes = mem_alloc(WARM_CHUNK);
+    int error = 0;
+    size_t got = WARM_CHUNK;
+    for (uint64_t done = 0; error == 0 && done < len && got == WARM_CHUNK; done += got) {
+        size_t want = (size_t)MIN(len - done, WARM_CHUNK);
+        error = file_read(file, offset + done, bytes, want, &got);
+    }
+    mem_free(bytes, WARM_CHUNK);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
 
 int file_write(struct file *file, uint64_t offset, struct slice bytes)
 {

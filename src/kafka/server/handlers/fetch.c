@@ -7,6 +7,8 @@
  * everything is read again and answered. So a waiting consumer of a thousand partitions costs one
  * look-up per partition that moves.
  *
+ * What a read would have to fetch from the disk is read by a worker first (fetch_warm.c).
+ *
  * WHAT GOES WRONG. An error of a partition (it moved away, its offset is gone, its epoch is old)
  * does not wait: the answer leaves with it. A closed connection ends the waiting (on_abort). Over
  * the quota the answer has no data and the time to wait (KIP-219).
@@ -233,11 +235,18 @@ static void wait_end(struct fetch *fetch)
     }
 }
 
-static void fetch_complete(struct fetch *fetch)
+static void answer_now(struct fetch *fetch)
 {
     bool must_answer;
+    if (!fetch_warm(fetch, answer_now)) {
+        fetch_answer(fetch, fetch_read(fetch, &must_answer));
+    }
+}
+
+static void fetch_complete(struct fetch *fetch)
+{
     wait_end(fetch);
-    fetch_answer(fetch, fetch_read(fetch, &must_answer));
+    answer_now(fetch);
 }
 
 static void on_woken(struct partition_waiter *waiter, struct partition *partition)
@@ -258,12 +267,17 @@ static void on_timeout(struct runtime_timer *timer)
     fetch_complete(CONTAINER_OF(timer, struct fetch, timer));
 }
 
+void fetch_forget(struct fetch *fetch)
+{
+    fetch_context_end(fetch->request->broker->fetch_sessions, &fetch->context);
+    buffer_release(&fetch->converted);
+}
+
 static void on_abort(struct request *request)
 {
     struct fetch *fetch = request->handler_state;
     wait_end(fetch);
-    fetch_context_end(request->broker->fetch_sessions, &fetch->context);
-    buffer_release(&fetch->converted);
+    fetch_forget(fetch);
 }
 
 static void fetch_wait(struct fetch *fetch)
@@ -284,7 +298,7 @@ static void fetch_wait(struct fetch *fetch)
         item->waiter.woken = on_woken;
         partition_wait(partition, &item->waiter);
     }
-    runtime_timer_init(&fetch->timer, runtime, on_timeout);
+
     runtime_timer_set(&fetch->timer,
                       runtime_now_ns(runtime) + (uint64_t)fetch->body->max_wait_ms * NS_PER_MS);
 }
@@ -303,6 +317,7 @@ static void fetch_init(struct fetch *fetch, struct request *request)
     fetch->read_committed = body->isolation_level == KAFKA_ISOLATION_READ_COMMITTED;
     fetch->uses_ids = request->api_version >= VERSION_IDS;
     buffer_init(&fetch->converted, CONVERTED_BYTES_MAX);
+    runtime_timer_init(&fetch->timer, request->broker->runtime, on_timeout);
 }
 
 /* The whole request fails; versions below 13 say it for each partition, too. */
@@ -326,11 +341,27 @@ static void refuse(struct fetch *fetch, int16_t error)
     fetch_end(fetch);
 }
 
+static void answer_or_wait(struct fetch *fetch)
+{
+    const struct kafka_fetch_request *body = fetch->body;
+    bool must_answer;
+    if (fetch_warm(fetch, answer_or_wait)) {
+        return;
+    }
+    uint64_t bytes = fetch_read(fetch, &must_answer);
+    if (must_answer || body->max_wait_ms <= 0 || fetch->item_count == 0 ||
+        bytes >= (uint64_t)MAX(body->min_bytes, 0)) {
+        fetch_answer(fetch, bytes);
+        return;
+    }
+    fetch_drop(fetch);
+    fetch_wait(fetch);
+}
+
 void handle_fetch(struct broker *broker, struct request *request)
 {
     const struct kafka_fetch_request *body = request->body;
     struct fetch *fetch = ARENA_NEW(&request->arena, struct fetch);
-    bool must_answer;
     fetch_init(fetch, request);
     if (body->isolation_level < KAFKA_ISOLATION_READ_UNCOMMITTED ||
         body->isolation_level > KAFKA_ISOLATION_READ_COMMITTED) {
@@ -349,12 +380,5 @@ void handle_fetch(struct broker *broker, struct request *request)
     } else {
         items_of_request(fetch);
     }
-    uint64_t bytes = fetch_read(fetch, &must_answer);
-    if (must_answer || body->max_wait_ms <= 0 || fetch->item_count == 0 ||
-        bytes >= (uint64_t)MAX(body->min_bytes, 0)) {
-        fetch_answer(fetch, bytes);
-        return;
-    }
-    fetch_drop(fetch);
-    fetch_wait(fetch);
+    answer_or_wait(fetch);
 }

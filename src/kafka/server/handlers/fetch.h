@@ -1,5 +1,5 @@
-/* fetch.h - what fetch.c (when to answer), fetch_read.c (what from) and fetch_answer.c (as bytes)
- * share.
+/* fetch.h - what fetch.c (when to answer), fetch_warm.c (what is still on the disk), fetch_read.c
+ * (what from) and fetch_answer.c (as bytes) share.
  */
 #ifndef KAFKA_SERVER_HANDLERS_FETCH_H
 #define KAFKA_SERVER_HANDLERS_FETCH_H
@@ -12,6 +12,7 @@
 #include "kafka/server/request.h"
 
 struct fetch;
+struct fetch_warming; /* fetch_warm.c */
 
 /* One partition of the request, or of its session. */
 struct fetch_item {
@@ -62,6 +63,8 @@ struct fetch {
     struct leader_hints hints;
     int16_t error;
     int32_t session_id;
+    struct fetch_warming *warming; /* a worker reads what is cold */
+    int32_t warm_rounds;
     struct buffer converted; /* scratch of down-conversion */
 };
 
@@ -76,6 +79,13 @@ uint64_t fetch_item_available(struct fetch_item *item, bool *must_answer);
 struct partition *fetch_item_partition(struct fetch_item *item, int16_t *error);
 
 void fetch_drop(struct fetch *fetch); /* what fetch_read took */
+
+/* When something that fetch_read would read is not in memory: a worker reads it, then `go_on` is
+ * called, which asks again. False: everything is there. */
+bool fetch_warm(struct fetch *fetch, void (*go_on)(struct fetch *fetch));
+
+/* The request is aborted. */
+void fetch_forget(struct fetch *fetch);
 
 static inline size_t fetch_item_bytes(const struct fetch_item *item)
 {
