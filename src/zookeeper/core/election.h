@@ -1,6 +1,6 @@
 /* election.h - fast leader election, as a machine.
  *
- * Model (FLE): while LOOKING a server holds a vote (leader, zxid, peer_epoch), first for itself, in
+ * Model: while LOOKING a server holds a vote (leader, zxid, peer_epoch), first for itself, in
  * a round (election_epoch). It tells all voters; a better vote is adopted and told on; when a
  * quorum holds its vote it waits `finalize` for a better one, unless every voter has been heard
  * in this round or is down (then nothing better can come), and decides. Servers that are not
