@@ -523,7 +523,8 @@ static void test_throttled_fetch_is_empty(void **state)
     net_leave(&client);
 }
 
-/* request_percentage: time of the thread, paid back by a pause of at most a second. */
+/* request_percentage: time of the thread, paid back by a pause of at most a second, and told by the
+ * next answer. */
 static void test_busy_client_is_muted(void **state)
 {
     (void)state;
@@ -539,6 +540,11 @@ static void test_busy_client_is_muted(void **state)
     expect_versions(&client, 0, 2, 0);
     uint64_t waited_ns = runtime_now_ns(fixture.broker.runtime) - told_ns;
     assert_in_range(waited_ns / 1000000, 500, 3000);
+    struct kafka_api_versions_response versions;
+    api_versions(2, 3);
+    send_bytes(&client);
+    net_expect(&client, KAFKA_API_API_VERSIONS, 2, 3, &versions);
+    assert_in_range(versions.throttle_time_ms, 1, 1000);
     net_leave(&client);
 }
 

@@ -192,8 +192,9 @@ static void count_request(struct sockets *sockets, const struct request *request
     sockets->stats.in_flight += 1;
 }
 
-/* request_percentage: the handler's time is counted as the thread's. The answer may have left by
- * then, so only the connection's pause tells; at most a second of it (KIP-124). */
+/* request_percentage: the handler's time is counted as the thread's, and the connection pauses for
+ * it, at most a second (KIP-124). This answer may have left by then: it tells what the client owes
+ * from before, and the next one tells of this. */
 static void handle_measured(struct connection *connection, struct request *request)
 {
     struct broker *broker = connection->sockets->broker;
@@ -204,6 +205,9 @@ static void handle_measured(struct connection *connection, struct request *reque
         memcpy(client_id, request->client_id.ptr, len);
     }
     struct slice user = request_principal(request);
+    int32_t owed_ms = quota_record(broker->quotas, QUOTA_REQUEST, user, slice_of(client_id, len), 0,
+                                   (int64_t)(begin_ns / NS_PER_MS));
+    request->throttle_time_ms = MIN(MAX(owed_ms, 0), REQUEST_THROTTLE_MS_MAX);
     request->api->handle(broker, request);
     uint64_t end_ns = runtime_now_ns(broker->runtime);
     double percent_seconds = (double)(end_ns - begin_ns) / 1e7;

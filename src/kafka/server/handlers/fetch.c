@@ -172,7 +172,7 @@ static bool is_over_quota(struct fetch *fetch, uint64_t bytes)
                                    now_ms(fetch));
     if (wait_ms > 0) {
         quota_unrecord(quotas, QUOTA_FETCH, user, request->client_id, (double)bytes, now_ms(fetch));
-        request->throttle_time_ms = wait_ms;
+        request->throttle_time_ms = MAX(request->throttle_time_ms, wait_ms);
     }
     return wait_ms > 0;
 }

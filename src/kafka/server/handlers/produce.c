@@ -390,9 +390,10 @@ static void refuse_topic(struct produce *produce,
 static void take_quota(struct broker *broker, struct request *request)
 {
     if (!quota_table_is_empty(broker->quotas, QUOTA_PRODUCE)) {
-        request->throttle_time_ms = quota_record(
-            broker->quotas, QUOTA_PRODUCE, request_principal(request), request->client_id,
-            (double)request->frame.len, (int64_t)(runtime_now_ns(broker->runtime) / NS_PER_MS));
+        int32_t wait_ms = quota_record(broker->quotas, QUOTA_PRODUCE, request_principal(request),
+                                       request->client_id, (double)request->frame.len,
+                                       (int64_t)(runtime_now_ns(broker->runtime) / NS_PER_MS));
+        request->throttle_time_ms = MAX(request->throttle_time_ms, wait_ms);
     }
 }
 
