@@ -17,56 +17,28 @@
     .offset = offsetof(struct broker_config, field), \
     .size = sizeof(((struct broker_config *)0)->field)
 
-#define OBEYED(key, kind, value, mode, shape, field, least, most, text) \
-    {.name = key,                                                       \
-     .type = CONFIG_##kind,                                             \
-     .default_value = value,                                            \
-     .update_mode = mode,                                               \
-     .documentation = text,                                             \
-     .standing = CONFIG_OBEYED,                                         \
-     .form = FORM_##shape,                                              \
-     AT(field),                                                         \
-     .min = least,                                                      \
-     .max = most}
+/* What every row has. */
+#define KEY(key, kind, value, mode, text)                                            \
+    .name = key, .type = CONFIG_##kind, .default_value = value, .update_mode = mode, \
+    .documentation = text
+#define BETWEEN(least, most) .min = least, .max = most
+
+#define OBEYED(key, kind, value, mode, shape, field, least, most, text)                  \
+    {KEY(key, kind, value, mode, text), .standing = CONFIG_OBEYED, .form = FORM_##shape, \
+     AT(field), BETWEEN(least, most)}
 #define CHOICE(key, kind, value, mode, shape, field, words, text) \
-    {.name = key,                                                 \
-     .type = CONFIG_##kind,                                       \
-     .default_value = value,                                      \
-     .update_mode = mode,                                         \
-     .documentation = text,                                       \
+    {KEY(key, kind, value, mode, text),                           \
      .standing = CONFIG_OBEYED,                                   \
      .form = FORM_##shape,                                        \
      AT(field),                                                   \
-     .min = LOW,                                                  \
-     .max = HIGH,                                                 \
+     BETWEEN(LOW, HIGH),                                          \
      .choices = words}
 #define SPECIAL(key, kind, value, mode, least, most, text) \
-    {.name = key,                                          \
-     .type = CONFIG_##kind,                                \
-     .default_value = value,                               \
-     .update_mode = mode,                                  \
-     .documentation = text,                                \
-     .standing = CONFIG_OBEYED,                            \
-     .min = least,                                         \
-     .max = most}
+    {KEY(key, kind, value, mode, text), .standing = CONFIG_OBEYED, BETWEEN(least, most)}
 #define IDLE(key, kind, value, mode, least, most, text) \
-    {.name = key,                                       \
-     .type = CONFIG_##kind,                             \
-     .default_value = value,                            \
-     .update_mode = mode,                               \
-     .documentation = text,                             \
-     .standing = CONFIG_IDLE,                           \
-     .min = least,                                      \
-     .max = most}
+    {KEY(key, kind, value, mode, text), .standing = CONFIG_IDLE, BETWEEN(least, most)}
 #define REFUSED(key, kind, value, mode, text) \
-    {.name = key,                             \
-     .type = CONFIG_##kind,                   \
-     .default_value = value,                  \
-     .update_mode = mode,                     \
-     .documentation = text,                   \
-     .standing = CONFIG_REFUSED,              \
-     .min = LOW,                              \
-     .max = HIGH}
+    {KEY(key, kind, value, mode, text), .standing = CONFIG_REFUSED, BETWEEN(LOW, HIGH)}
 
 #define KRAFT "it belongs to KRaft; this broker keeps its metadata in ZooKeeper"
 #define SEVERAL "it is for clusters of several brokers; this version serves a cluster of one"

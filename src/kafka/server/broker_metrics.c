@@ -339,6 +339,11 @@ static void print_start_time(struct printing *printing)
     sample(printing, (double)runtime_wall_ms(runtime) / 1000 - (double)up_ns / NS_PER_SECOND);
 }
 
+static void print_cold_fetches(struct printing *printing)
+{
+    sample(printing, (double)printing->broker->cold_fetches);
+}
+
 /* ---- logs ------------------------------------------------------------------------------------ */
 
 static void print_logs(struct printing *printing, double (*figure)(struct partition_log *log))
@@ -593,6 +598,9 @@ static const struct row rows[] = {
           "The longest of these",
           print_flusher_ms_max),
     COUNTER("samsa_kafka_flush_jobs_total", "Flush jobs: group commits", print_flusher_jobs),
+    COUNTER("samsa_kafka_cold_fetches_total",
+            "Fetches whose records were read from the disk first",
+            print_cold_fetches),
     GAUGE("samsa_kafka_log_dir_free_bytes", "Free on its file system", print_dir_free),
     GAUGE("samsa_kafka_log_dir_total_bytes", "Size of its file system", print_dir_total),
     GAUGE("samsa_kafka_log_dir_logs", "Logs in it", print_dir_logs),

@@ -11,47 +11,27 @@
 #define HIGH DBL_MAX
 #define LONGEST "9223372036854775807"
 
-#define OBEYED(key, kind, value, broker_key, shape, field, least, most, text) \
-    {.name = key,                                                             \
-     .type = CONFIG_##kind,                                                   \
-     .default_value = value,                                                  \
-     .synonym = broker_key,                                                   \
-     .documentation = text,                                                   \
-     .standing = CONFIG_OBEYED,                                               \
-     .form = FORM_##shape,                                                    \
-     .offset = offsetof(struct topic_config, field),                          \
-     .min = least,                                                            \
-     .max = most}
+/* What every row has. */
+#define KEY(key, kind, value, broker_key, text)                                        \
+    .name = key, .type = CONFIG_##kind, .default_value = value, .synonym = broker_key, \
+    .documentation = text
+#define BETWEEN(least, most) .min = least, .max = most
+#define AT(field) .offset = offsetof(struct topic_config, field)
+
+#define OBEYED(key, kind, value, broker_key, shape, field, least, most, text)                  \
+    {KEY(key, kind, value, broker_key, text), .standing = CONFIG_OBEYED, .form = FORM_##shape, \
+     AT(field), BETWEEN(least, most)}
 #define CHOICE(key, kind, value, broker_key, shape, field, words, text) \
-    {.name = key,                                                       \
-     .type = CONFIG_##kind,                                             \
-     .default_value = value,                                            \
-     .synonym = broker_key,                                             \
-     .documentation = text,                                             \
+    {KEY(key, kind, value, broker_key, text),                           \
      .standing = CONFIG_OBEYED,                                         \
      .form = FORM_##shape,                                              \
-     .offset = offsetof(struct topic_config, field),                    \
-     .min = LOW,                                                        \
-     .max = HIGH,                                                       \
+     AT(field),                                                         \
+     BETWEEN(LOW, HIGH),                                                \
      .choices = words}
 #define IDLE(key, kind, value, broker_key, least, most, text) \
-    {.name = key,                                             \
-     .type = CONFIG_##kind,                                   \
-     .default_value = value,                                  \
-     .synonym = broker_key,                                   \
-     .documentation = text,                                   \
-     .standing = CONFIG_IDLE,                                 \
-     .min = least,                                            \
-     .max = most}
+    {KEY(key, kind, value, broker_key, text), .standing = CONFIG_IDLE, BETWEEN(least, most)}
 #define REFUSED(key, kind, value, broker_key, text) \
-    {.name = key,                                   \
-     .type = CONFIG_##kind,                         \
-     .default_value = value,                        \
-     .synonym = broker_key,                         \
-     .documentation = text,                         \
-     .standing = CONFIG_REFUSED,                    \
-     .min = LOW,                                    \
-     .max = HIGH}
+    {KEY(key, kind, value, broker_key, text), .standing = CONFIG_REFUSED, BETWEEN(LOW, HIGH)}
 
 #define TIERED "tiered storage is not in this version yet"
 #define SEVERAL "it is for clusters of several brokers; this version serves a cluster of one"
