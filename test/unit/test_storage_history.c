@@ -259,6 +259,7 @@ static void reads_a_stretch(void **state)
     struct fixture *fixture = *state;
     struct buffer out;
     buffer_init(&out, SIZE_MAX);
+    write_snapshot(fixture, 0);
     write_history(fixture);
     size_t entry = HEADER_BYTES + 100 + 4;
     assert_int_equal(history_read(&fixture->dir, ZXID(1, 4), ZXID(2, 2), 1 << 20, &out), 0);
@@ -278,6 +279,40 @@ static void reads_a_stretch(void **state)
     buffer_clear(&out, 0);
     assert_int_equal(history_read(&fixture->dir, ZXID(1, 4), ZXID(2, 9), 1 << 20, &out),
                      ERR_NOT_FOUND);
+    buffer_release(&out);
+}
+
+/* A server that copied a snapshot at 1:12 after 1:8 and went on with 2:1: its log has a hole, which
+ * neither readers nor a start without that snapshot may step over (simulator seeds 140, 82). */
+static void a_copied_snapshot_is_a_hole(void **state)
+{
+    struct fixture *fixture = *state;
+    struct recovery_options options = {.may_cut = true};
+    struct recovery_result result;
+    struct errmsg message;
+    struct buffer out;
+    char path[PATH_TEXT_MAX];
+    buffer_init(&out, SIZE_MAX);
+    write_snapshot(fixture, 0);
+    write_history(fixture);
+    write_snapshot(fixture, ZXID(1, 12));
+    assert_int_equal(history_read(&fixture->dir, ZXID(1, 4), ZXID(2, 2), 1 << 20, &out),
+                     ERR_NOT_FOUND);
+    buffer_clear(&out, 0);
+    assert_int_equal(history_read(&fixture->dir, ZXID(2, 1), ZXID(2, 3), 1 << 20, &out), 0);
+    assert_true(recover(fixture) == ZXID(2, 4));
+    assert_int_equal(fixture->replayed_count, 4);
+
+    /* Its content is damaged, its end is there. */
+    data_dir_join(path, fixture->dir.snap_dir, "snapshot.10000000c");
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 40, SEEK_SET), 0);
+    assert_int_equal(fputc(0xee, file), 0xee);
+    assert_int_equal(fclose(file), 0);
+    int error = recovery_load(&fixture->dir, &options, &fixture->tree, replay, fixture, &result,
+                              &message);
+    assert_int_equal(error, ERR_CORRUPT);
     buffer_release(&out);
 }
 
@@ -440,6 +475,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(truncates_to_what_it_never_had, setup, teardown),
         cmocka_unit_test_setup_teardown(snapshots_above_the_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_a_stretch, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copied_snapshot_is_a_hole, setup, teardown),
         cmocka_unit_test_setup_teardown(epochs_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_epochs_are_refused, setup, teardown),
         cmocka_unit_test(finds_the_end_in_pieces),

@@ -126,9 +126,11 @@ static void look_after(struct election_port *port, struct election_peer *peer)
         peer->has_waiting = false; /* without a number of its own: it comes back as another */
         return;
     }
+    /* the first short life may be that of a server that died right after it came */
+    bool at_once = has_lived || peer->retry_ms == ELECTION_RETRY_MIN_MS;
+    peer->dial_at_ns = at_once ? now_ns : now_ns + (uint64_t)peer->retry_ms * 1000000;
     peer->retry_ms = has_lived ? ELECTION_RETRY_MIN_MS
                                : MIN(peer->retry_ms * 2, ELECTION_RETRY_MAX_MS);
-    peer->dial_at_ns = has_lived ? now_ns : now_ns + (uint64_t)peer->retry_ms * 1000000;
     peer->wants_stream = true;
     peer->is_probing = true;
     election_port_arm(port);

@@ -97,6 +97,8 @@ void durable_add(struct ensemble *ensemble, const struct zk_effect *effect)
     if (kind == DURABLE_TXN && list_is_empty(&ensemble->durable)) {
         log_writer_append(&node->log, effect->zxid, bytes);
         node->txns_since_flush++;
+        /* At a learner it is the leader that spoke, and waits for the disk. */
+        node->frames_since_flush += ensemble->peer.state == PEER_LEADING ? 0 : 1;
         return;
     }
     struct durable_item *item = mem_alloc_zeroed(sizeof *item);
@@ -123,6 +125,18 @@ static void barrier_done(struct ensemble *ensemble, struct zk_event *event)
     node->next_tick_ms = 0;
 }
 
+/* The server is stopping or has failed: nobody is told any more, and stopping may have waited. */
+static bool barrier_is_void(struct ensemble *ensemble)
+{
+    struct node *node = ensemble->node;
+    if (node->state == NODE_RUNNING) {
+        return false;
+    }
+    ensemble->barrier_runs = false;
+    node_client_gone(node);
+    return true;
+}
+
 static struct zk_event peer_event(struct ensemble *ensemble, enum zk_peer_event_kind kind)
 {
     struct zk_event event = node_event(ensemble->node, ZK_EVENT_PEER);
@@ -143,7 +157,7 @@ static void epoch_done(struct runtime_job *job)
 {
     struct epoch_job *epoch = CONTAINER_OF(job, struct epoch_job, job);
     struct node *node = epoch->node;
-    if (node->state == NODE_FAILED) {
+    if (barrier_is_void(node->ensemble)) {
         return;
     }
     if (epoch->error != 0) {
@@ -184,7 +198,7 @@ static void cut_done(struct runtime_job *job)
 {
     struct cut_job *cut = CONTAINER_OF(job, struct cut_job, job);
     struct node *node = cut->node;
-    if (node->state == NODE_FAILED) {
+    if (barrier_is_void(node->ensemble)) {
         return;
     }
     if (cut->error != 0) {
@@ -199,7 +213,7 @@ static void snapshot_taken(void *ctx, int error, int64_t zxid)
     struct ensemble *ensemble = ctx;
     struct node *node = ensemble->node;
     struct errmsg message;
-    if (node->state == NODE_FAILED || node->state == NODE_STOPPING) {
+    if (barrier_is_void(ensemble)) {
         return;
     }
     if (error != 0) {

@@ -200,6 +200,9 @@ void quorum_dial_begin(struct quorum_port *port,
                        int64_t attempt,
                        uint64_t limit_ms)
 {
+    if (port->is_closed) {
+        return; /* the server is stopping: nobody waits for the answer */
+    }
     struct quorum_dial *dial = mem_alloc_zeroed(sizeof *dial);
     dial->port = port;
     dial->server_id = server_id;

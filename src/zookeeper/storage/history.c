@@ -172,9 +172,28 @@ struct history_reading {
     int64_t to_zxid;
     size_t limit_bytes;
     struct buffer *out;
+    struct data_file_list snapshots;
     bool has_begun; /* from_zxid was met */
     int64_t last;   /* the last one taken, or from_zxid */
 };
+
+/* Between the end of one epoch and the beginning of a later one a whole stretch may be missing:
+ * this server copied a snapshot then, and its log never had what was in it. A snapshot file between
+ * the two says so, and where the older snapshots are gone nobody can say that it was not so. */
+static bool may_jump(const struct history_reading *reading, int64_t zxid)
+{
+    const struct data_file_list *snapshots = &reading->snapshots;
+    if (snapshots->count == 0 || snapshots->files[0].zxid > reading->last) {
+        return false;
+    }
+    for (size_t i = 0; i < snapshots->count; i++) {
+        int64_t at = snapshots->files[i].zxid;
+        if (at > reading->last && at < zxid) {
+            return false;
+        }
+    }
+    return true;
+}
 
 static int take_entry(struct history_reading *reading, struct slice payload)
 {
@@ -188,7 +207,8 @@ static int take_entry(struct history_reading *reading, struct slice payload)
     }
     /* What follows nothing is the very first; a later epoch begins with 1 (ZOOKEEPER-4925). */
     bool follows = reading->last == 0 ? zxid == 1 : zxid_follows(reading->last, zxid);
-    if (!reading->has_begun || !follows) {
+    bool is_next = zxid == reading->last + 1;
+    if (!reading->has_begun || !follows || (!is_next && !may_jump(reading, zxid))) {
         return ERR_NOT_FOUND;
     }
     size_t len = payload.len + sizeof(uint32_t);
@@ -260,7 +280,11 @@ int history_read(const struct data_dir *dir,
     if (error != 0) {
         return error;
     }
-    error = read_files(&reading, &logs);
+    error = data_dir_list_snapshots(dir->runtime, dir->snap_dir, &reading.snapshots);
+    if (error == 0) {
+        error = read_files(&reading, &logs);
+        data_file_list_release(&reading.snapshots);
+    }
     data_file_list_release(&logs);
     return error == 0 && reading.last != to_zxid ? ERR_NOT_FOUND : error;
 }

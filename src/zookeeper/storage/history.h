@@ -31,8 +31,9 @@ NODISCARD int history_truncate(const struct data_dir *dir,
                                struct errmsg *message);
 
 /* Appends the txns in (from_zxid, to_zxid], u32 length and payload each. ERR_NOT_FOUND unless the
- * log holds from_zxid itself (or from_zxid is 0 and the log begins with 1) and goes on to to_zxid
- * without a gap; ERR_LIMIT when it is more than limit_bytes. */
+ * log holds from_zxid itself (or from_zxid is 0 and the log begins with 1) and surely goes on to
+ * to_zxid without a gap (a snapshot file between two epochs may stand for one); ERR_LIMIT when it
+ * is more than limit_bytes. */
 NODISCARD int history_read(const struct data_dir *dir,
                            int64_t from_zxid,
                            int64_t to_zxid,

@@ -186,6 +186,21 @@ static int bad_entry(struct recovery *recovery,
                       recovery->dir->log_dir, reader->name, reader->offset, error_text(why));
 }
 
+/* A server that was brought up to date by a snapshot has a log with a hole: what the leader's
+ * snapshot held was never in it. Such a snapshot is synced before it gets its name, so one that
+ * looks torn (Apache's, taken in the background) is no evidence of a hole. */
+static bool skipped_snapshot_between(const struct recovery *recovery, int64_t zxid)
+{
+    for (size_t i = 0; i < recovery->snapshots.count; i++) {
+        const struct data_file *file = &recovery->snapshots.files[i];
+        if (file->zxid > recovery->applied && file->zxid < zxid &&
+            snapshot_file_looks_whole(recovery->dir->runtime, recovery->dir->snap_dir, file)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int replay_entry(struct recovery *recovery,
                         struct txn_log_reader *reader,
                         struct slice payload,
@@ -206,6 +221,16 @@ static int replay_entry(struct recovery *recovery,
                           ". A log file has been removed or is misplaced: put it back into %s.",
                           (uint64_t)recovery->applied, recovery->dir->log_dir, reader->name,
                           (uint64_t)zxid, recovery->dir->log_dir);
+    }
+    if (zxid != recovery->applied + 1 && skipped_snapshot_between(recovery, zxid)) {
+        return errmsg_set(recovery->message, ERR_CORRUPT,
+                          "transactions may be missing: the newest snapshot is damaged, the one "
+                          "before it reaches zxid 0x%" PRIx64 ", and %s/%s goes on with 0x%" PRIx64
+                          " of a later epoch: what lies between may be in the damaged one alone. "
+                          "Restore it from a backup, or empty this server's data and let it copy "
+                          "its ensemble's.",
+                          (uint64_t)recovery->applied, recovery->dir->log_dir, reader->name,
+                          (uint64_t)zxid);
     }
     int error = recovery->replay(recovery->ctx, payload);
     if (error != 0) {
