@@ -323,6 +323,26 @@ static void the_topics_id_is_kept(void **state)
     assert_memory_equal(&found, &id, sizeof id);
 }
 
+/* What was not promised to be on disk is not brought there by a start; the next flush does. */
+static void a_start_flushes_what_must_be_durable(void **state)
+{
+    struct log_fixture *fixture = *state;
+    fixture_open(fixture, true, 0);
+    for (int n = 0; n < 5; n++) {
+        fixture_append(fixture, 1, 100);
+    }
+    fixture_crash(fixture);
+    fixture_open(fixture, false, 2);
+    assert_int_equal(partition_log_flushed_offset(fixture->log), 5);
+    fixture_crash(fixture);
+    fixture->config.flush_before_ack = false;
+    fixture_open(fixture, false, 2);
+    assert_int_equal(partition_log_end_offset(fixture->log), 5);
+    assert_int_equal(partition_log_flushed_offset(fixture->log), 2);
+    assert_int_equal(partition_log_flush(fixture->log), 0);
+    assert_int_equal(partition_log_flushed_offset(fixture->log), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +357,7 @@ int main(void)
         LOG_TEST(a_false_clean_mark_is_found_out_before_an_append),
         LOG_TEST(epochs_come_back),
         LOG_TEST(the_topics_id_is_kept),
+        LOG_TEST(a_start_flushes_what_must_be_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
  * indexes with it. From the segment of the recovery point on, every batch is read: frame, CRC, and
  * that offsets ascend. Indexes, transaction index, epochs and producer states are made anew on the
  * way. The first batch that is not whole is the end: the file is cut there, and segments behind it
- * are removed. What remains is synced, so that it may be told to be durable.
+ * are removed. What remains is synced, so that it may be told to be durable (flush.before.ack).
  *
  * LEFTOVERS. A deletion renames to .deleted and removes later: such files go. The cleaner writes
  * .cleaned, renames to .swap when all is there, and only then deletes what it replaces: .cleaned
@@ -606,7 +606,9 @@ static int settle_start(struct partition_log *log,
     }
     /* The process may have ended between the making of a file and the sync of its name. */
     log->is_folder_unsynced = true;
-    return partition_log_flush(log);
+    /* Where the page cache is enough for an acknowledgement it is enough for a start, too: as in
+     * Apache's, the recovery point stays where it is until the log's next flush. */
+    return log->config->flush_before_ack ? partition_log_flush(log) : 0;
 }
 
 /* A folder without a segment: a new log. */
