@@ -617,8 +617,10 @@ static void test_sessions_have_owners(void **state)
     assert_true(is_valid && session_id == SESSION);
     assert_int_equal(ask(&test, b, SESSION, ZK_OP_SET_DATA, set_data_body()), ZK_ERR_OK);
     assert_int_equal(ask(&test, a, SESSION, ZK_OP_SET_DATA, set_data_body()), ZK_ERR_SESSIONMOVED);
-    /* Its end may be asked for by anybody; then it is no session any more. */
-    assert_int_equal(ask(&test, a, SESSION, ZK_OP_CLOSE_SESSION, SLICE_LIT("")), ZK_ERR_OK);
+    /* Its end is for its owner to ask for; then it is no session any more. */
+    assert_int_equal(ask(&test, a, SESSION, ZK_OP_CLOSE_SESSION, SLICE_LIT("")),
+                     ZK_ERR_SESSIONMOVED);
+    assert_int_equal(ask(&test, b, SESSION, ZK_OP_CLOSE_SESSION, SLICE_LIT("")), ZK_ERR_OK);
     while (test_learner_next(b).type != -1) {
     }
     test_learner_send(&test, b, ZK_PACKET_REVALIDATE, -1, slice_of(data, sizeof data));

@@ -77,6 +77,22 @@ static int32_t open_session(struct leader_turn *turn,
     return ZK_ERR_OK;
 }
 
+/* Upstream lets whoever has the session's id end it; one that was on its way while the session
+ * moved on must not do that. */
+static int32_t close_session(struct leader_turn *turn,
+                             const struct handler *handler,
+                             struct session *session)
+{
+    if (session == NULL || session->is_closing) {
+        return ZK_ERR_OK; /* once more does no harm */
+    }
+    if (session->owner != 0 && session->owner != handler->link->id) {
+        return ZK_ERR_SESSIONMOVED;
+    }
+    session_set_closing(&turn->leader->peer->service.sessions, session);
+    return ZK_ERR_OK;
+}
+
 /* Only what a client may ask for passes; anything else a learner should not have let through
  * (deleteContainer: CVE-2026-79993), and its client is told so. */
 static int32_t check_request(struct leader_turn *turn,
@@ -89,10 +105,7 @@ static int32_t check_request(struct leader_turn *turn,
     case ZK_OP_CREATE_SESSION:
         return open_session(turn, handler, request);
     case ZK_OP_CLOSE_SESSION:
-        if (session != NULL) {
-            session_set_closing(sessions, session);
-        }
-        return ZK_ERR_OK;
+        return close_session(turn, handler, session);
     case ZK_OP_CREATE:
     case ZK_OP_CREATE2:
     case ZK_OP_CREATE_CONTAINER:
@@ -146,7 +159,8 @@ void leader_handle_request(struct leader_turn *turn,
 
 void leader_handle_revalidate(struct leader_turn *turn, struct handler *handler, struct slice data)
 {
-    struct session_table *sessions = &turn->leader->peer->service.sessions;
+    struct service *service = &turn->leader->peer->service;
+    struct session_table *sessions = &service->sessions;
     int64_t session_id = 0;
     int32_t timeout_ms = 0;
     if (quorum_read_revalidate(data, &session_id, &timeout_ms) != ERR_OK) {
@@ -158,6 +172,9 @@ void leader_handle_revalidate(struct leader_turn *turn, struct handler *handler,
                     session_touch(sessions, session, timeout_ms, turn->event->now_ms);
     if (is_valid) {
         session->owner = handler->link->id;
+        if (session->conn != NULL) { /* it spoke through this server before */
+            service_conn_close(service, session->conn, CLOSE_SESSION_MOVED, turn->outbox);
+        }
     }
     turn->leader->peer->private->stats.revalidations += 1;
     if (handler->link->output_bytes > LEADER_LINK_OUTPUT_MAX) {
