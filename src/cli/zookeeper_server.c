@@ -8,6 +8,7 @@
 #include "cli/zookeeper_server.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <netdb.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -109,6 +110,11 @@ int zookeeper_server_configure(struct zk_config *config,
 {
     struct runtime *runtime;
     struct errmsg message;
+    char absolute[PATH_MAX];
+    /* A reconfiguration writes the path of a file beside it into it: whole, as Apache's does. */
+    if (realpath(path, absolute) != NULL && strlen(absolute) < PATH_TEXT_MAX) {
+        path = absolute;
+    }
     int error = runtime_create(NULL, &runtime);
     if (error != 0) {
         fprintf(stderr, "Cannot make an event loop: %s\n", error_text(error));

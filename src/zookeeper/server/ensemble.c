@@ -239,19 +239,18 @@ static bool own_address_changed(const struct ensemble *ensemble, const struct qu
     return false;
 }
 
-/* Takes over the effect's reference. */
 static void perform_config(struct ensemble *ensemble, const struct zk_effect *effect)
 {
     struct quorum_config *config = effect->config;
     if (!effect->is_committed) {
         write_config(ensemble, config, true);
         election_port_propose(ensemble->election_port, config);
-        quorum_config_drop(config);
         return;
     }
     bool listens_elsewhere = own_address_changed(ensemble, config);
-    quorum_config_drop(ensemble->config);
-    ensemble->config = config;
+    struct quorum_config *before = ensemble->config;
+    ensemble->config = quorum_config_keep(config);
+    quorum_config_drop(before);
     election_port_configure(ensemble->election_port, config);
     if (listens_elsewhere) {
         quorum_port_configure(ensemble->quorum_port);
@@ -330,13 +329,6 @@ void ensemble_perform(struct node *node, const struct zk_effect *effect)
         return;
     }
     UNREACHABLE();
-}
-
-void ensemble_forget(const struct zk_effect *effect)
-{
-    if (effect->kind == ZK_EFFECT_PEER && effect->peer_kind == PEER_EFFECT_CONFIG) {
-        quorum_config_drop(effect->config);
-    }
 }
 
 void ensemble_turn(struct node *node)

@@ -29,9 +29,6 @@ NODISCARD int ensemble_start(struct node *node, struct errmsg *message);
 /* A PERSIST or PEER effect. */
 void ensemble_perform(struct node *node, const struct zk_effect *effect);
 
-/* An effect that nobody will perform any more: what it keeps is let go. */
-void ensemble_forget(const struct zk_effect *effect);
-
 /* Called at every turn end, before the log is flushed. */
 void ensemble_turn(struct node *node);
 

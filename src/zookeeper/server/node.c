@@ -639,9 +639,6 @@ void node_release(struct node *node)
         log_writer_abandon(&node->log);
     }
     purge_release(node);
-    for (size_t i = 0; i < node->outbox.count; i++) {
-        ensemble_forget(&node->outbox.effects[i]);
-    }
     if (node->ensemble != NULL) {
         ensemble_destroy(node);
     } else if (node->machine_ready) {
