@@ -1,0 +1,186 @@
+"""Ensembles of Apache's servers and ours in one: every member does its part, whoever leads.
+
+Under load (zk_history.py) a cluster of three Apache servers becomes one of three of ours, server by server, and goes back;
+leaders are killed; a server comes back by each kind of synchronisation. Nothing acknowledged is lost, no session, no
+order; and at the end all trees are equal.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from peers import VERSIONS, Ensemble, PeerUnavailable, SamsaServer, samsa_program  # noqa: E402
+from zk_history import History  # noqa: E402
+
+NEW = "3.9.5"
+TREE_TIMEOUT = 30
+
+
+@pytest.fixture
+def ensemble(tmp_path):
+    made = []
+
+    def make(kinds, **options):
+        try:
+            made.append(Ensemble(tmp_path, kinds, **options))
+        except PeerUnavailable as problem:
+            pytest.skip(str(problem).splitlines()[0])
+        return made[-1]
+
+    assert samsa_program() is not None, "build first: no bin/zkServer.sh with a program"
+    yield make
+    for one in made:
+        one.stop()
+
+
+def tree_of(hosts):
+    """Everything that a client can see of one server: {path: (data, stat without what differs)}."""
+    client = KazooClient(hosts=hosts, timeout=10)
+    client.start(timeout=20)
+    nodes, todo = {}, ["/"]
+    try:
+        client.sync("/")
+        while todo:
+            path = todo.pop()
+            data, stat = client.get(path)
+            if path == "/zookeeper/config":
+                stat = stat._replace(mtime=0)   # of each server's own clock, as long as nobody reconfigured
+            nodes[path] = (data, *stat)
+            todo += [f"{path.rstrip('/')}/{name}" for name in client.get_children(path)]
+        return nodes
+    finally:
+        client.stop()
+        client.close()
+
+
+def assert_trees_equal(one):
+    trees = {i: tree_of(server.hosts) for i, server in one.servers.items() if server.alive}
+    first = next(iter(trees))
+    for i, tree in trees.items():
+        different = {path for path in trees[first].keys() | tree.keys() if trees[first].get(path) != tree.get(path)}
+        assert not different, (f"servers {first} ({one.kinds[first]}) and {i} ({one.kinds[i]}) differ: " +
+                               "; ".join(f"{p}: {trees[first].get(p)} / {tree.get(p)}" for p in sorted(different)[:3]))
+    return trees[first]
+
+
+def settle(history, one):
+    problems = history.stop()
+    assert not problems, "\n".join(problems[:20])
+    assert_trees_equal(one)
+    # Apache's own servers count mismatches after some elections, with trees that are equal.
+    if all(isinstance(server, SamsaServer) for server in one.servers.values()):
+        for i in (i for i, server in one.servers.items() if server.alive):
+            assert int(one.monitor(i).get("digest_mismatches_count", "0")) == 0, f"digests differ at server {i}"
+
+
+def start_with_leader(one, wanted):
+    """Starts all so that the server with the largest id leads, though a slower one comes up too late to be elected."""
+    assert wanted == max(one.servers)
+    one.start()
+    for _ in range(3):
+        leader = one.leader()
+        if leader == wanted:
+            return
+        # of those that remain, which know the same, the largest id wins
+        one.servers[leader].stop()
+        one.wait_leader(but=(leader,))
+        one.start(leader)
+    assert one.leader() == wanted, one.modes()
+
+
+@pytest.mark.parametrize("kinds", [("samsa",) * 3, (NEW, "samsa", NEW), ("samsa", NEW, "samsa"), ("samsa", "samsa", NEW)],
+                         ids=lambda kinds: "-".join(kinds))
+def test_leaders_die_one_after_another(ensemble, kinds):
+    one = ensemble(kinds).start()
+    history = History(one.hosts).start()
+    for _ in range(3):
+        history.wait_progress(80)
+        leader = one.leader()
+        one.servers[leader].kill()
+        one.wait_leader(but=(leader,))
+        history.wait_progress(40)
+        one.start(leader)
+    history.wait_progress(40)
+    settle(history, one)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("leads", ["apache", "samsa"])
+def test_each_version_follows_and_leads(ensemble, version, leads):
+    kinds = (version, version, "samsa") if leads == "samsa" else ("samsa", "samsa", version)
+    one = ensemble(kinds)
+    start_with_leader(one, 3)
+    history = History(one.hosts, workers=2).start()
+    history.wait_progress(100)
+    settle(history, one)
+
+
+def test_a_cluster_moves_to_samsa_and_back_without_a_stop(ensemble):
+    one = ensemble((NEW,) * 3).start()
+    history = History(one.hosts, workers=3, session_timeout=20).start()
+    history.wait_progress(60)
+    for kind in ("samsa", NEW):
+        for i in one.servers:
+            one.replace(i, kind)
+            one.wait_serving()
+            history.wait_progress(60)
+    assert not any(worker.lost.is_set() for worker in history.workers), "a session was lost on the way"
+    settle(history, one)
+
+
+@pytest.mark.parametrize("follower,leader", [("samsa", NEW), (NEW, "samsa"), ("samsa", "samsa")])
+@pytest.mark.parametrize("away", ["briefly", "long", "wiped"])
+def test_a_follower_comes_back(ensemble, follower, leader, away):
+    """By DIFF, by SNAP because it missed more than the leader remembers, and by SNAP from nothing."""
+    one = ensemble((follower, leader, leader), cfg={"snapCount": 200},
+                   java_props={"zookeeper.snapshotSizeFactor": "-1"} if away == "long" else None)
+    start_with_leader(one, 3)
+    history = History(one.hosts, workers=3).start()
+    history.wait_progress(60)
+    one.servers[1].stop()
+    history.wait_progress(1500 if away == "long" else 60)
+    if away == "wiped":
+        version = one.servers[1].data_dir / "version-2"
+        for path in version.iterdir():
+            path.unlink()
+    one.start(1)
+    history.wait_progress(40)
+    settle(history, one)
+
+
+@pytest.mark.parametrize("observer,voters", [("samsa", NEW), (NEW, "samsa"), ("samsa", "samsa")])
+def test_observers(ensemble, observer, voters):
+    one = ensemble((voters, voters, voters, observer), observers=(4,)).start()
+    assert one.mode(4) == "observer"
+    history = History(one.servers[4].hosts, workers=2).start()
+    history.wait_progress(60)
+    leader = one.leader()
+    one.servers[leader].kill()
+    one.wait_leader(but=(leader,))
+    history.wait_progress(60)
+    one.start(leader)
+    settle(history, one)
+
+
+def test_five_servers_elect_by_epoch_then_zxid_then_id(ensemble):
+    """The classes' scenario: started one after another, server 3 leads; 3 and 5 die; the survivors elect the best."""
+    one = ensemble(("samsa",) * 5)
+    for i in range(1, 6):
+        one.start(i, wait=False)
+        time.sleep(0.4)
+    one.wait_serving()
+    assert one.modes() == {1: "follower", 2: "follower", 3: "leader", 4: "follower", 5: "follower"}
+    history = History(one.hosts, workers=2).start()
+    history.wait_progress(40)
+    one.servers[5].kill()
+    one.servers[3].kill()
+    assert one.wait_leader(but=(3, 5)) in (1, 2, 4)
+    history.wait_progress(40)
+    one.start(3, 5)
+    settle(history, one)
