@@ -183,7 +183,9 @@ static bool is_refused(struct checker *checker, const struct txn_record *txn)
     }
     bool is_ended = session->closed_zxid != 0 && has_error(txn, E_SESSION_EXPIRED);
     bool is_moved = has_error(txn, E_SESSION_MOVED) && cause->connection->closed_order > 0;
-    bool is_again = session->closed_zxid != 0 && txn->type == OP_CLOSE_SESSION;
+    /* Who closes a session is not asked, since its expiry does it, too: so the request may come
+     * late, when another connection has gone on with the session (as upstream's). */
+    bool is_again = txn->type == OP_CLOSE_SESSION && cause->connection->closed_order > 0;
     checker->world->many.too_late += is_ended || is_moved;
     return is_ended || is_moved || is_again;
 }

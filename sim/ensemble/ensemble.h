@@ -225,6 +225,7 @@ struct member {
     uint64_t down_ns;           /* how long the next stay down is at least */
     bool is_starting;
     bool was_wiped;
+    bool is_damaged;     /* a snapshot is; the others can do without this disk */
     enum disk_keep keep; /* of the power cut at a disk operation */
     bool kills_at_op;
     struct runtime **graveyard;

@@ -334,6 +334,7 @@ static bool lose_snapshot(struct ensemble_world *ensemble)
     snprintf(path, sizeof path, "/data/version-2/%s", newest.name);
     uint64_t bit = random_next(faults_dice(ensemble)) >> 1;
     bool is_flipped = disk_flip_bit(&member->disk, path, bit);
+    member->is_damaged = member->is_damaged || is_flipped;
     sim_trace("member %d: %s is damaged", member->id, newest.name);
     ghost_disk_changed(member);
     return is_flipped;

@@ -111,6 +111,7 @@ void member_wipe(struct member *member)
     make_disk(member, member->generation + 1);
     member->disk.counts = counts;
     member->was_wiped = true;
+    member->is_damaged = false;
     member->accepted_epoch = -1;
     member->current_epoch = -1;
     ghost_disk_changed(member);
@@ -262,7 +263,7 @@ static uint64_t downtime_ns(struct member *member)
 static void start_refused(struct member *member, const char *why)
 {
     sim_trace("member %d refuses to start: %s", member->id, why);
-    if (member_failed_ops(member) == member->failed_ops_before) {
+    if (member_failed_ops(member) == member->failed_ops_before && !member->is_damaged) {
         ensemble_world_fail(member->ensemble, "member %d refuses to start on a good disk: %s",
                             member->id, why);
     }
@@ -271,6 +272,9 @@ static void start_refused(struct member *member, const char *why)
     heap_free(member->node); /* node_start has released it */
     member->node = NULL;
     end_incarnation(member);
+    if (member->is_damaged) {
+        member_wipe(member); /* what the message asks the administrator to do */
+    }
     post(member, EVENT_START, downtime_ns(member));
 }
 
