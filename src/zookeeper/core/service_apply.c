@@ -85,6 +85,21 @@ static void append_result(struct buffer *out, int32_t type, const struct tree_re
     }
 }
 
+/* What getData of the configuration's node would say now. */
+static void append_config(struct turn *turn)
+{
+    const struct tree *tree = &turn->service->tree;
+    struct znode *node = tree_find(tree, SLICE_LIT("/zookeeper/config"));
+    struct zk_stat stat = {0};
+    struct slice data = SLICE_LIT("");
+    if (node != NULL) {
+        znode_stat(tree, node, &stat);
+        data = znode_data(tree, node);
+    }
+    jute_write_bytes(&turn->outbox->bytes, data);
+    write_stat(&turn->outbox->bytes, &stat);
+}
+
 void answer_write(struct turn *turn,
                   struct service_conn *conn,
                   const struct service_request *request,
@@ -109,7 +124,9 @@ void answer_write(struct turn *turn,
         return;
     }
     size_t start = reply_begin(turn);
-    if (error == ZK_ERR_OK) {
+    if (error == ZK_ERR_OK && request->type == ZK_OP_RECONFIG) {
+        append_config(turn);
+    } else if (error == ZK_ERR_OK) {
         append_result(&turn->outbox->bytes, request->type, result);
     }
     reply_end(turn, conn, start, request->cxid, turn->service->tree.last_processed_zxid, error);
