@@ -1,5 +1,7 @@
 /* main.c - the program: picks the tool by its name. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/tool.h"
 
@@ -22,8 +24,22 @@ static int print_help(FILE *out)
     return out == stdout ? 0 : 2;
 }
 
+/* Whoever started this may have closed some of the three standard streams. The next file or socket
+ * would take their number, and be read or written as if it were the terminal. */
+static void open_standard_streams(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    open_standard_streams();
     if (argc < 2) {
         return print_help(stderr);
     }

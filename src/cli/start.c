@@ -194,6 +194,18 @@ static int configure_zookeeper(struct zk_config *config,
     return 0;
 }
 
+/* Where the broker listens and what it tells its clients, unless --override says it: a port that
+ * was changed must not leave the old one advertised. */
+static const char *listener_lines(const char *const *overrides, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(overrides[i], "listeners=", strlen("listeners=")) == 0) {
+            return "";
+        }
+    }
+    return "listeners=PLAINTEXT://:9092\nadvertised.listeners=PLAINTEXT://localhost:9092\n";
+}
+
 static int configure_broker(struct start *start,
                             int32_t zk_port,
                             const char *const *overrides,
@@ -207,11 +219,10 @@ static int configure_broker(struct start *start,
     snprintf(path, sizeof path, "%s/server.properties", start->data);
     if (access(path, F_OK) != 0) {
         snprintf(text, sizeof text,
-                 "broker.id=0\nlisteners=PLAINTEXT://:9092\n"
-                 "advertised.listeners=PLAINTEXT://localhost:9092\nlog.dirs=%s/kafka\n"
+                 "broker.id=0\n%slog.dirs=%s/kafka\n"
                  "zookeeper.connect=127.0.0.1:%d\noffsets.topic.replication.factor=1\n"
                  "group.initial.rebalance.delay.ms=0\n",
-                 start->data, zk_port);
+                 listener_lines(overrides, override_count), start->data, zk_port);
         error = broker_config_parse(&start->config, slice_of_cstr(text), "samsa start", overrides,
                                     override_count, &message);
     } else if (runtime_create(NULL, &runtime) != 0) {

@@ -1,5 +1,6 @@
 /* kafka_admin.c - see kafka_admin.h. */
 #include "cli/kafka/kafka_admin.h"
+#include "cli/kafka/bootstrap_check.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -249,7 +250,13 @@ int kafka_admin_open(struct kafka_admin *admin, const char *bootstrap, const cha
         .ctx = admin,
     };
     struct errmsg message;
-    int error = runtime_create(NULL, &admin->runtime);
+    int error = bootstrap_check(config.bootstrap_servers, &message);
+    if (error != 0) {
+        kafka_admin_error(admin, "org.apache.kafka.common.KafkaException",
+                          "Failed to create new KafkaAdminClient: %s", message.text);
+        return error;
+    }
+    error = runtime_create(NULL, &admin->runtime);
     if (error != 0) {
         kafka_admin_error(admin, "java.io.IOException", "%s", error_text(error));
         return error;

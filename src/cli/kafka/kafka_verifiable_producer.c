@@ -139,7 +139,7 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
     json_line_begin(&producer->line, "producer_send_success");
     json_line_text(line, "key", key);
     json_line_text(line, "value", value);
-    json_line_number(line, "offset", message->offset);
+    json_line_number(line, "offset", MAX(message->offset, INT64_C(-1))); /* acks=0: none */
     json_line_text(line, "topic", slice_of_cstr(rd_kafka_topic_name(message->rkt)));
     json_line_number(line, "partition", message->partition);
     json_line_end(&producer->line);

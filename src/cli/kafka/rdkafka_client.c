@@ -1,5 +1,6 @@
 /* rdkafka_client.c - see rdkafka_client.h. */
 #include "cli/kafka/rdkafka_client.h"
+#include "cli/kafka/bootstrap_check.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -334,7 +335,14 @@ rd_kafka_conf_t *rdkafka_conf_new(const struct client_properties *properties,
     rdkafka_conf_set(conf, "log_level", "4");
     rdkafka_conf_set(conf, "log.connection.close", "false");
     rdkafka_conf_set(conf, "client.software.name", "samsa");
+    if (!is_producer) {
+        rdkafka_conf_set(conf, "allow.auto.create.topics", "true"); /* Java's default */
+    }
     int err = check_stores(properties, message);
+    if (err == 0) {
+        err = bootstrap_check(slice_of_cstr(client_properties_get(properties, "bootstrap.servers")),
+                              message);
+    }
     for (size_t i = 0; err == 0 && i < properties->count; i++) {
         err = set_property(conf, &properties->items[i], is_producer, message);
     }
