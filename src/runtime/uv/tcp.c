@@ -49,6 +49,9 @@
 #define END_LINGER_MS 5000
 #define DROP_CHUNK ((size_t)1 << 20)
 #define DROP_ROUNDS_MAX 16
+/* Behind what has a place of its own: enough to see what comes next. When that is large, too, its
+ * owner gives it a place, and what was taken before that is copied there. */
+#define READ_BEHIND_BYTES ((size_t)32 * 1024)
 #define SENDFILE_MOST ((size_t)1 << 30) /* the kernel takes no more at once than 2 GiB */
 
 enum stream_state {
@@ -465,6 +468,11 @@ static void stream_make_ready(struct tcp_stream *stream)
     }
 }
 
+static size_t read_behind(const struct runtime *runtime)
+{
+    return MIN(runtime->read_buffer_bytes, READ_BEHIND_BYTES);
+}
+
 /* One system call: into the owner's place first, if it gave one, and into the loop's buffer. */
 static ssize_t stream_receive(struct tcp_stream *stream)
 {
@@ -475,7 +483,7 @@ static ssize_t stream_receive(struct tcp_stream *stream)
             got = recv(stream->fd, runtime->read_buffer, runtime->read_buffer_bytes, 0);
         } else {
             struct iovec places[2] = {{stream->read_into, stream->read_into_len},
-                                      {runtime->read_buffer, runtime->read_buffer_bytes}};
+                                      {runtime->read_buffer, read_behind(runtime)}};
             got = readv(stream->fd, places, 2);
         }
     } while (got < 0 && errno == EINTR);
@@ -505,7 +513,8 @@ static void stream_read(struct tcp_stream *stream)
     ssize_t got = stream_receive(stream);
     if (got > 0) {
         runtime->stats.read_bytes += (size_t)got;
-        size_t asked = runtime->read_buffer_bytes + stream->read_into_len;
+        size_t asked = stream->read_into == NULL ? runtime->read_buffer_bytes
+                                                 : stream->read_into_len + read_behind(runtime);
         if ((size_t)got == asked || stream->hangup) {
             stream_make_ready(stream);
         } else {
