@@ -46,10 +46,17 @@ void crew_release(struct crew *crew)
 
 /* ---- generations ----------------------------------------------------------------------------- */
 
-/* A group without members and offsets is forgotten, and begins anew. */
-static bool may_begin_anew(const struct crew *crew)
+/* A group without members and offsets is forgotten, and its generations are counted from 1 again.
+ */
+static void begin_anew(struct crew *crew)
 {
-    return crew->commits_acked == 0;
+    crew->synced_generation = 0;
+    u64_map_release(&crew->tags);
+    u64_map_init(&crew->tags);
+    for (int i = 0; i < PLAIN_PARTITIONS; i++) {
+        crew->partitions[i].owner_generation = 0;
+        crew->partitions[i].owner = -1;
+    }
 }
 
 void crew_accepted(struct member *member, const char *what)
@@ -60,7 +67,7 @@ void crew_accepted(struct member *member, const char *what)
      * of Apache), so that nobody loses a place meanwhile. */
     bool may_be_loading = strcmp(what, "heartbeat") == 0 &&
                           crew->synced_broker != world->broker.generation;
-    if (member->generation < member->synced_then && !may_be_loading && !may_begin_anew(crew)) {
+    if (member->generation < member->synced_then && !may_be_loading) {
         kafka_world_fail(world, VERDICT_WRONG,
                          "G1/G2: member %d of %s has its %s of generation %d accepted, sent when "
                          "generation %d had its assignment",
@@ -79,6 +86,10 @@ void crew_joined(struct member *member)
     sim_trace("%s: member %d joins generation %d%s", crew->group, member->actor.idx,
               member->generation, member->is_leader ? " and leads it" : "");
     member->broker_then = 0;
+    if (member->generation < member->synced_then && crew->commits_acked == 0) {
+        begin_anew(crew);
+        member->synced_then = 0;
+    }
     crew_accepted(member, "join");
 }
 
@@ -86,7 +97,7 @@ static void take_partition(struct member *member, int partition)
 {
     struct crew_partition *place = &member->crew->partitions[partition];
     if (place->owner_generation == member->generation && place->owner >= 0 &&
-        place->owner != member->actor.idx && !may_begin_anew(member->crew)) {
+        place->owner != member->actor.idx) {
         kafka_world_fail(member->crew->world, VERDICT_WRONG,
                          "G1: partition %d belongs to members %d and %d of generation %d of %s",
                          partition, place->owner, member->actor.idx, member->generation,
@@ -107,7 +118,10 @@ void crew_synced(struct member *member, uint64_t tag, unsigned owned)
     sim_trace("%s: member %d owns %u in generation %d", crew->group, member->actor.idx, owned,
               member->generation);
     crew_accepted(member, "sync");
-    if (u64_map_get(&crew->tags, key, &before) && before != tag && !may_begin_anew(crew)) {
+    bool is_other = u64_map_get(&crew->tags, key, &before) && before != tag;
+    if (is_other && crew->commits_acked == 0) {
+        begin_anew(crew);
+    } else if (is_other) {
         kafka_world_fail(world, VERDICT_WRONG, "G1: generation %d of %s has two assignments",
                          member->generation, crew->group);
     }
@@ -199,8 +213,7 @@ void crew_ghost_commit_end(struct member *member, enum commit_fate fate)
     struct crew *crew = member->crew;
     crew->partitions[member->partition].commits[member->commit].fate = fate;
     if (fate == COMMIT_ACKED &&
-        (member->instance[0] != '\0' || member->old_generation < member->synced_then) &&
-        !may_begin_anew(crew)) {
+        (member->instance[0] != '\0' || member->old_generation < member->synced_then)) {
         kafka_world_fail(crew->world, VERDICT_WRONG,
                          "G2: %s takes a commit of generation %d from an earlier self of member %d",
                          crew->group, member->old_generation, member->actor.idx);

@@ -192,7 +192,8 @@ static bool never(struct kafka_world *world)
 
 static bool is_serving(struct kafka_world *world)
 {
-    return world->broker.is_ready && world->are_topics_made;
+    return world->broker.is_ready && world->are_topics_made &&
+           !machine_has_offline_dir(&world->broker);
 }
 
 static bool all_progressed(struct kafka_world *world)

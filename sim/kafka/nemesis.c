@@ -3,6 +3,8 @@
 #include "sim/log_sim.h"
 
 #define DISK_FULL_BYTES 20000u /* above the reserve */
+#define LOOK_AFTER_NS (300 * NS_PER_MS)
+#define LOOKS_AFTER 10u
 
 /* ---- what a seed draws ------------------------------------------------------------------------
  */
@@ -247,6 +249,17 @@ static void on_nemesis(void *ctx, uint64_t kind)
     }
 }
 
+/* What failed before the end of the faults may be noticed after it. */
+static void on_look_after(void *ctx, uint64_t left)
+{
+    struct kafka_world *world = ctx;
+    repair(world);
+    if (left > 0) {
+        schedule_at(&world->schedule, world->schedule.now_ns + LOOK_AFTER_NS, on_look_after, world,
+                    left - 1);
+    }
+}
+
 void nemesis_heal(struct kafka_world *world)
 {
     struct machine *machines[] = {&world->zookeeper, &world->broker};
@@ -262,7 +275,7 @@ void nemesis_heal(struct kafka_world *world)
             sim_runtime_resume(machines[i]->runtime);
         }
     }
-    repair(world);
+    on_look_after(world, LOOKS_AFTER);
     for (struct net_conn *conn = world->network.conns; conn != NULL; conn = conn->next) {
         net_set_cut(conn, 0, false);
         net_set_cut(conn, 1, false);

@@ -418,7 +418,9 @@ static int swap_in(struct log_cleaner *cleaner)
     struct clean_swap swap = clean_pass_swap(cleaner->pass);
     int error = partition_log_replace(log, swap.first_base, swap.last_base, swap.size,
                                       runtime_wall_ms(store->runtime));
-    if (error == 0) {
+    /* ERR_NOT_FOUND alone says that nothing was touched. After another error some of the old
+     * segments may be gone: the .swap file stays, and the next start puts it in their place. */
+    if (error != ERR_NOT_FOUND) {
         clean_pass_swapped(cleaner->pass);
     }
     return error;

@@ -54,6 +54,14 @@ static void flush_files_free(struct flush_files *files)
     mem_free(files, sizeof *files);
 }
 
+static void add_indexes(struct flush_files *files, struct segment *segment)
+{
+    add_path(files, segment->base_offset, LOG_FILE_OFFSET_INDEX);
+    add_path(files, segment->base_offset, LOG_FILE_TIME_INDEX);
+    add_path(files, segment->base_offset, LOG_FILE_TXN_INDEX);
+    segment->is_unsettled = false;
+}
+
 static int collect_segment(struct flush_files *files, struct segment *segment)
 {
     if (segment->is_unsynced) {
@@ -68,12 +76,28 @@ static int collect_segment(struct flush_files *files, struct segment *segment)
         segment->is_unsynced = false;
     }
     if (segment->is_unsettled) {
-        add_path(files, segment->base_offset, LOG_FILE_OFFSET_INDEX);
-        add_path(files, segment->base_offset, LOG_FILE_TIME_INDEX);
-        add_path(files, segment->base_offset, LOG_FILE_TXN_INDEX);
-        segment->is_unsettled = false;
+        add_indexes(files, segment);
     }
     return 0;
+}
+
+static int sync_one(const struct flush_files *files, const struct flush_file *file);
+
+int log_sync_indexes(struct partition_log *log)
+{
+    struct flush_files files = {.runtime = log->place.runtime, .dir = log->dir};
+    int error = 0;
+    for (size_t n = 0; n < log->segment_count; n++) {
+        struct segment *segment = log->segments[n];
+        if (segment->is_unsettled) {
+            add_indexes(&files, segment);
+        }
+    }
+    for (size_t n = 0; error == 0 && n < files.count; n++) {
+        error = sync_one(&files, &files.files[n]);
+    }
+    mem_free(files.files, files.cap * sizeof *files.files);
+    return error;
 }
 
 bool partition_log_flush_prepare(struct partition_log *log, struct log_flush *flush)
@@ -99,7 +123,7 @@ bool partition_log_flush_prepare(struct partition_log *log, struct log_flush *fl
     }
     for (size_t n = first; n < log->segment_count && flush->error == 0; n++) {
         struct segment *segment = log->segments[n];
-        if (segment->is_unsettled || segment->base_offset > log->flushed_offset) {
+        if (segment->is_unsettled || segment->base_offset >= log->flushed_offset) {
             add_path(files, segment->base_offset, LOG_FILE_SNAPSHOT);
         }
         flush->error = collect_segment(files, segment);

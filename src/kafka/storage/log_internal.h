@@ -104,6 +104,10 @@ NODISCARD int log_roll_at(struct partition_log *log, int64_t base_offset, int64_
 /* Rewrites the epochs' file; the next flush syncs it. */
 NODISCARD int log_save_epochs(struct partition_log *log);
 
+/* Makes the indexes of all segments durable that were written since: an orderly end, after which
+ * nobody looks at the records again. */
+NODISCARD int log_sync_indexes(struct partition_log *log);
+
 /* ---- snapshots of producers (log_snapshots.c) --------------------------------------------------
  */
 

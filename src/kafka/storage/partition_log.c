@@ -296,6 +296,9 @@ int partition_log_close(struct partition_log *log, bool write_snapshot)
         error = settle_all(log);
     }
     if (error == 0 && has_files && write_snapshot) {
+        error = log_sync_indexes(log);
+    }
+    if (error == 0 && has_files && write_snapshot) {
         error = log_write_snapshot(log, log->end_offset, true);
     }
     partition_log_release(log);

@@ -172,6 +172,7 @@ static int save_index(struct segment *segment,
     if (index_entries_is_saved(entries) && !segment->is_index_stale) {
         return 0;
     }
+    segment->is_unsettled = true;
     int error = segment_path(segment, kind, path);
     return error == 0 ? index_entries_save(entries, segment->place->runtime, path) : error;
 }

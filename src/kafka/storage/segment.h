@@ -78,7 +78,7 @@ struct segment {
     bool is_indexed;     /* both indexes are in memory */
     bool is_index_stale; /* the index files have entries that the lists do not */
     bool is_unsynced;    /* the file has bytes that no sync has covered */
-    bool is_unsettled;   /* sealed, and its indexes were not synced yet */
+    bool is_unsettled;   /* its indexes were written, or it was sealed: not synced yet */
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
