@@ -6,13 +6,16 @@
 
 import sys
 
+import run_ensemble
 import run_kafka
 import run_zookeeper
 
-PARTS = {"zookeeper": run_zookeeper, "kafka": run_kafka}
+PARTS = {"zookeeper": run_zookeeper, "ensemble": run_ensemble, "kafka": run_kafka}
 
 
 def part_of(row_id):
+    if row_id in ("Z8", "Z9", "sweep"):
+        return "ensemble"
     return "kafka" if row_id.startswith("K") or row_id == "client" else "zookeeper"
 
 

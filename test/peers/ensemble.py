@@ -117,7 +117,8 @@ def namespaces_work():
 class Ensemble:
     """Servers 1..n. `kinds`: "samsa" or a version of Apache's, one for each; observers: ids of observers."""
 
-    def __init__(self, folder, kinds, observers=(), cfg=None, java_props=None, network=None, more_lines=()):
+    def __init__(self, folder, kinds, observers=(), cfg=None, java_props=None, network=None, more_lines=(),
+                 log_level="INFO"):
         self.folder = Path(folder)
         self.kinds = dict(enumerate(kinds, start=1))
         self.observers = set(observers)
@@ -125,6 +126,7 @@ class Ensemble:
         self.java_props = dict(java_props or {})
         self.network = network or Loopback()
         self.more_lines = dict(more_lines)
+        self.log_level = log_level
         self.servers = {}
         for member_id in self.kinds:
             self.network.add(member_id)
@@ -163,7 +165,7 @@ class Ensemble:
             def command(self):
                 return prefix + super().command()
 
-        arguments = (data_dir, client, cfg, self.java_props)
+        arguments = (data_dir, client, cfg, self.java_props, self.log_level)
         return Member(*arguments) if kind == "samsa" else Member(kind, *arguments)
 
     # --- life ---
