@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "runtime/uv/loop.h"
 #include "runtime/uv/runtime_uv.h"
 
 static struct runtime *runtime;
@@ -121,6 +122,33 @@ static void test_flags_and_errors(void **state)
     assert_int_equal(file_open(runtime, path_of("b"), FILE_WRITE | FILE_TRUNCATE, &file), 0);
     assert_int_equal(file_size(file, &size), 0);
     assert_int_equal(size, 0);
+    assert_int_equal(file_close(file), 0);
+}
+
+/* Two ways to ask whether a file is in memory, and how it comes there. */
+static void test_residence(void **state)
+{
+    (void)state;
+    static uint8_t bytes[16 << 20];
+    struct file *file = open_new("a");
+    assert_int_equal(file_write(file, 0, slice_of(bytes, sizeof bytes)), 0);
+    assert_true(file_is_resident(file, 0, sizeof bytes));
+    assert_true(file_is_resident_by_probes(file, 0, sizeof bytes));
+    assert_true(file_is_resident(file, 0, 0));
+    assert_int_equal(file_sync(file), 0);
+    assert_int_equal(posix_fadvise(file_descriptor(file), 0, 0, POSIX_FADV_DONTNEED), 0);
+    if (file_is_resident(file, 0, sizeof bytes)) {
+        assert_int_equal(file_close(file), 0);
+        skip(); /* a file system that is memory */
+    }
+    /* The kernel may begin to read what was asked about. */
+    assert_false(file_is_resident_by_probes(file, 0, sizeof bytes));
+    assert_false(file_is_resident(file, 0, sizeof bytes));
+    file_warm(file, sizeof bytes / 2, sizeof bytes);
+    assert_true(file_is_resident(file, sizeof bytes / 2, sizeof bytes / 2));
+    assert_true(file_is_resident_by_probes(file, sizeof bytes / 2, sizeof bytes / 2));
+    file_warm(file, 0, sizeof bytes);
+    assert_true(file_is_resident(file, 0, sizeof bytes));
     assert_int_equal(file_close(file), 0);
 }
 
@@ -312,10 +340,15 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-        TEST(test_write_and_read), TEST(test_flags_and_errors),
-        TEST(test_zero_ahead),     TEST(test_lock),
-        TEST(test_directories),    TEST(test_dev_full),
-        TEST(test_full_disk),      TEST(test_descriptors_do_not_pass_to_children),
+        TEST(test_write_and_read),
+        TEST(test_flags_and_errors),
+        TEST(test_residence),
+        TEST(test_zero_ahead),
+        TEST(test_lock),
+        TEST(test_directories),
+        TEST(test_dev_full),
+        TEST(test_full_disk),
+        TEST(test_descriptors_do_not_pass_to_children),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,7 +149,7 @@ static bool is_byte_resident(const struct file *file, uint64_t offset)
     return count >= 0 || errno != EAGAIN;
 }
 
-static bool is_resident_by_probes(const struct file *file, uint64_t offset, uint64_t len)
+bool file_is_resident_by_probes(const struct file *file, uint64_t offset, uint64_t len)
 {
     for (uint64_t done = 0; done < len; done += PROBE_STEP) {
         if (!is_byte_resident(file, offset + done)) {
@@ -175,7 +175,7 @@ bool file_is_resident(struct file *file, uint64_t offset, uint64_t len)
         }
         atomic_store(&is_forbidden, true);
     }
-    return is_resident_by_probes(file, offset, len);
+    return file_is_resident_by_probes(file, offset, len);
 }
 
 void file_warm(struct file *file, uint64_t offset, uint64_t len)

@@ -170,6 +170,9 @@ void tcp_finish_closed(struct runtime *runtime);
 void file_keep(struct file *file);
 int file_descriptor(const struct file *file);
 
+/* file_is_resident where cachestat(2) is not to be had: a look at every 128 KiB. */
+bool file_is_resident_by_probes(const struct file *file, uint64_t offset, uint64_t len);
+
 /* ---- tcp_listen.c ---------------------------------------------------------------------------- */
 
 void listeners_release_all(struct runtime *runtime);
