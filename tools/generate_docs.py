@@ -87,7 +87,7 @@ def config_row(match, texts):
     name = match["name"] or match["raw_name"]
     kind = match["kind"] or match["raw_kind"]
     if kind == "ENSEMBLE":
-        return f"| `{name}` | | no effect: it belongs to an ensemble, and this server stands alone |"
+        return f"| `{name}` | | no effect: it tunes ensembles of Java servers |"
     if kind not in ("IGNORED", "REFUSED"):
         return f"| `{name}` | {CONFIG_FORMS[kind]} | obeyed |"
     # A reason is one literal, or several that stand one behind another, or the name of a macro.
@@ -99,7 +99,7 @@ def config_row(match, texts):
 
 def configuration_page():
     source = (source_tree.ROOT / CONFIG_TABLE).read_text()
-    texts = dict(re.findall(r'#define (\w+)\s+"([^"]*)"', source))
+    texts = dict(re.findall(r'#define (\w+)(?:\s|\\\n)+"([^"]*)"', source))
     table = source[source.index("config_keys[] = {"):source.index("config_key_count")]
     lines = ["# ZooKeeper: configuration keys", "",
              f"Generated from `{CONFIG_TABLE}` by `tools/check_generated.py --fix`; do not edit.", "",

@@ -151,6 +151,23 @@ static void test_waits_for_the_unheard_only(void **state)
     close_fixture(&f);
 }
 
+/* Its vote of this round came here while ours reached it too early: it is told once more. */
+static void test_worse_vote_is_answered(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct notification n;
+    open_fixture(&f, 3, config_with(5, 0, 0));
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(1, 9, 1, 1)));
+    assert_int_equal(f.outbox.count, 1);
+    assert_true(told(&f, 1, &n));
+    assert_int_equal(n.vote.leader, 3);
+    hear_at(&f, 2, note(1, PEER_LOOKING, vote_for(3, 9, 1, 1)));
+    assert_int_equal(f.outbox.count, 0);
+    close_fixture(&f);
+}
+
 static void test_dead_peer_is_not_waited_for(void **state)
 {
     (void)state;
@@ -576,6 +593,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_tells_all_voters_but_itself),
         cmocka_unit_test(test_waits_for_the_unheard_only),
+        cmocka_unit_test(test_worse_vote_is_answered),
         cmocka_unit_test(test_dead_peer_is_not_waited_for),
         cmocka_unit_test(test_better_vote_ends_the_wait),
         cmocka_unit_test(test_order_of_votes),

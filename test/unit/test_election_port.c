@@ -532,6 +532,30 @@ static void test_configuration_changes(void **state)
     end();
 }
 
+/* A reconfiguration has removed it: it knocks with the address that it had, and still listens. */
+static void test_removed_server_asks_on(void **state)
+{
+    (void)state;
+    char text[256];
+    begin_with("127.0.0.1");
+    open_server(1);
+    open_server(3);
+    snprintf(text, sizeof text, "server.3=127.0.0.1:1:%d\nserver.2=127.0.0.1:1:%d\nversion=5",
+             ports[3], ports[2]);
+    struct quorum_config *without;
+    assert_int_equal(quorum_config_parse(slice_of_cstr(text), &without, NULL, 0), 0);
+    election_port_configure(servers[1].port, without);
+    election_port_configure(servers[3].port, without);
+    assert_int_equal(election_port_address(servers[1].port).port, ports[1]);
+    send_text(1, 3, "who leads?");
+    WAIT_FOR(servers[3].messages == 1);
+    assert_int_equal(servers[3].last_from, 1);
+    send_text(3, 1, "two");
+    WAIT_FOR(servers[1].messages == 1);
+    quorum_config_drop(without);
+    end();
+}
+
 /* The loop dies under it. */
 static void test_detached(void **state)
 {
@@ -569,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_many_strangers),
         cmocka_unit_test(test_port_in_use),
         cmocka_unit_test(test_configuration_changes),
+        cmocka_unit_test(test_removed_server_asks_on),
         cmocka_unit_test(test_detached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

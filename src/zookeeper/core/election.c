@@ -528,6 +528,10 @@ static void hear_looking(struct election *election,
         election->finalize_at_ms = UINT64_MAX;
         stand_for(election, vote);
         tell_all(election, now_ms, outbox);
+    } else if (!same_vote(vote, &election->vote)) {
+        /* What we told it may have come while it still followed a leader, and was only a question
+         * then. Upstream lets it find out when we tell it again, 200 ms later. */
+        tell(election, voter->id, election->election_epoch, outbox);
     }
     voter->has_word = true;
     voter->word = (struct word){

@@ -159,7 +159,7 @@ void election_dial_begin(struct election_port *port, struct election_peer *peer)
 /* "host:port", joined by '|' for the second version. */
 static size_t own_address_text(const struct election_port *port, char *text, size_t size)
 {
-    const struct quorum_server *own = election_member(port, port->config->server_id);
+    const struct quorum_server *own = quorum_config_find(port->own_source, port->config->server_id);
     uint32_t count = own == NULL ? 0 : own->address_count;
     size_t len = 0;
     if (!port->config->multi_address_enabled) {

@@ -248,7 +248,7 @@ static void on_listener_failed(void *ctx, const char *text)
 
 static int listen(struct election_port *port, struct errmsg *message)
 {
-    const struct quorum_server *own = election_member(port, port->config->server_id);
+    const struct quorum_server *own = quorum_config_find(port->own_source, port->config->server_id);
     bool on_all = port->config->quorum_listen_on_all_ips;
     for (uint32_t i = 0; own != NULL && i < own->address_count; i++) {
         struct slice host = on_all ? SLICE_LIT("0.0.0.0") : own->addresses[i].host;
@@ -286,6 +286,7 @@ struct election_port *election_port_create(struct runtime *runtime,
     port->events = events;
     port->ctx = ctx;
     port->members = quorum_config_keep(config->members);
+    port->own_source = quorum_config_keep(config->members);
     port->next_nameless_id = -1;
     port->listener = own_listener_create(&options);
     list_init(&port->peers);
@@ -320,11 +321,16 @@ void election_port_configure(struct election_port *port, struct quorum_config *c
 {
     struct quorum_config *before = port->members;
     struct errmsg message;
-    int64_t own = port->config->server_id;
-    bool listens_elsewhere = !same_addresses(quorum_config_find(before, own),
-                                             quorum_config_find(config, own));
+    const struct quorum_server *own = quorum_config_find(config, port->config->server_id);
+    bool listens_elsewhere =
+        own != NULL &&
+        !same_addresses(quorum_config_find(port->own_source, port->config->server_id), own);
     port->members = quorum_config_keep(config);
     quorum_config_drop(before);
+    if (own != NULL) {
+        quorum_config_drop(port->own_source);
+        port->own_source = quorum_config_keep(config);
+    }
     if (port->proposed != NULL && port->proposed->version <= config->version) {
         election_port_propose(port, NULL);
     }
@@ -414,5 +420,6 @@ void election_port_destroy(struct election_port *port)
     }
     quorum_config_drop(port->members);
     quorum_config_drop(port->proposed);
+    quorum_config_drop(port->own_source);
     mem_free(port, sizeof *port);
 }

@@ -55,7 +55,7 @@ struct election_port *election_port_create(struct runtime *runtime,
 NODISCARD int election_port_open(struct election_port *port, struct errmsg *message);
 
 /* That configuration is in force: servers that are not in it are forgotten, addresses follow it,
- * and so does the listener. Kept. */
+ * and so does the listener. When it has no line for this server, that stays where it is. Kept. */
 void election_port_configure(struct election_port *port, struct quorum_config *config);
 
 /* That configuration is proposed: its servers are reached, too. NULL: none any more. Kept. */

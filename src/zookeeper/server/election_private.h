@@ -89,6 +89,9 @@ struct election_port {
     void *ctx;
     struct quorum_config *members;
     struct quorum_config *proposed; /* NULL: none */
+    /* The last configuration with a line for this server: one that a reconfiguration has removed
+     * still asks who leads, and listens and says where it is as before. */
+    struct quorum_config *own_source;
     struct own_listener *listener;
     struct list peers;
     struct list streams;
