@@ -11,13 +11,6 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Known defects on purpose: -DSAMSA_MUTANT=n builds the program that has the n-th one of
- * test/mutants.md, which the simulator must notice. 0: none. */
-#ifndef SAMSA_MUTANT
-#define SAMSA_MUTANT 0
-#endif
-#define MUTANT(n) (SAMSA_MUTANT == (n))
-
 #define NODISCARD __attribute__((warn_unused_result))
 #define NORETURN __attribute__((noreturn))
 #define UNUSED __attribute__((unused))

@@ -47,7 +47,7 @@ void commit_log_add(struct commit_log *log, int64_t zxid, struct slice txn_bytes
     if (log->count > 0 && zxid <= log->max_zxid) {
         return;
     }
-    if (log->count > 0 && !zxid_follows(log->max_zxid, zxid) && !MUTANT(6)) {
+    if (log->count > 0 && !zxid_follows(log->max_zxid, zxid)) {
         commit_log_clear(log);
     }
     uint8_t *at = buffer_reserve(&log->entries, ENTRY_HEADER_BYTES);

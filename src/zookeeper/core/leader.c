@@ -305,7 +305,7 @@ static void begin_synchronization(struct leader_turn *turn)
     /* Behind everything that the log was given before, so that our own ACK, which follows it, says
      * that the history is durable, too. (ZOOKEEPER-4643, 4646) */
     peer_persist_epoch(leader->peer, turn->outbox, ZK_EPOCH_CURRENT, leader->epoch);
-    leader->has_own_ack = MUTANT(2);
+    leader->has_own_ack = false;
     peer_set_zab_state(leader->peer, "SYNCHRONIZATION", turn->outbox);
 }
 
@@ -763,7 +763,7 @@ void leader_check(const struct leader *leader)
         ASSERT(peer_next_unapplied(peer) == 0);
         return;
     }
-    ASSERT(peer->current_epoch == leader->epoch || MUTANT(2));
+    ASSERT(peer->current_epoch == leader->epoch);
     ASSERT(zxid_epoch(leader->last_committed) == leader->epoch);
     ASSERT(peer->service.tree.last_processed_zxid == leader->last_committed);
     ASSERT(leader->is_over || peer->prep.last_zxid >= leader->last_committed);

@@ -62,7 +62,7 @@ int64_t leader_propose(struct leader_turn *turn, const struct prep_request *requ
 {
     struct leader *leader = turn->leader;
     struct peer *peer = leader->peer;
-    if (zxid_counter(peer->prep.last_zxid + 1) == UINT32_MAX && !MUTANT(16)) {
+    if (zxid_counter(peer->prep.last_zxid + 1) == UINT32_MAX) {
         /* The next one would be the last that fits: a new epoch must begin. (ZOOKEEPER-1277) */
         leader_give_up(leader, "the zxids of this epoch are used up");
         return 0;

@@ -234,7 +234,7 @@ static void check_round(struct leader_turn *turn)
         return;
     }
     size_t count = leader_collect(leader, true, has_confirmed, 0, ids);
-    if (leader_is_quorum(leader, ids, count, true) || MUTANT(40)) {
+    if (leader_is_quorum(leader, ids, count, true)) {
         leader->confirmed_round = leader->round;
     }
 }

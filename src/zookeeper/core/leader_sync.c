@@ -40,10 +40,6 @@ static void forward_outstanding(struct leader_turn *turn, struct handler *handle
         handler_send(turn, handler,
                      quorum_span_write(turn->outbox, ZK_PACKET_PROPOSAL, zxid,
                                        slice_of(entry + ENTRY_HEADER_BYTES, len)));
-        if (MUTANT(8)) {
-            handler_send(turn, handler,
-                         quorum_span_write(turn->outbox, ZK_PACKET_COMMIT, zxid, SLICE_NULL));
-        }
         handler->sent_zxid = zxid;
         at += ENTRY_HEADER_BYTES + len;
     }
