@@ -271,8 +271,15 @@ static void perform_role(struct ensemble *ensemble, const struct zk_effect *effe
     struct node *node = ensemble->node;
     const struct peer *peer = &ensemble->peer;
     struct slice reason = zk_effect_bytes(&node->outbox, effect);
-    LOG("server", LOG_INFO, "%s - %s%s%s%.*s", state_text(peer), peer->zab_state,
-        peer->is_read_only ? " (read-only)" : "", reason.len > 0 ? ": " : "", LOG_SLICE(reason));
+    bool is_news = ensemble->logged_state != peer->state ||
+                   ensemble->logged_zab_state != peer->zab_state ||
+                   ensemble->logged_read_only != peer->is_read_only;
+    LOG("server", is_news ? LOG_INFO : LOG_DEBUG, "%s - %s%s%s%.*s", state_text(peer),
+        peer->zab_state, peer->is_read_only ? " (read-only)" : "", reason.len > 0 ? ": " : "",
+        LOG_SLICE(reason));
+    ensemble->logged_state = peer->state;
+    ensemble->logged_zab_state = peer->zab_state;
+    ensemble->logged_read_only = peer->is_read_only;
     quorum_port_role(ensemble->quorum_port);
     if (peer->is_serving && !ensemble->was_serving && ensemble->first_snapshot_due) {
         /* What was replayed at the start is agreed upon now. */

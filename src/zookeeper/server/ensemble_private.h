@@ -38,6 +38,9 @@ struct ensemble {
     struct quorum_config *config; /* in force; kept */
     bool is_started;
     bool was_serving;
+    enum peer_state logged_state; /* what the log was told last */
+    const char *logged_zab_state;
+    bool logged_read_only;
     bool first_snapshot_due; /* the log was replayed at the start: shorten the next one */
 
     struct list durable; /* struct durable_item: what waits behind a barrier, and the barrier */

@@ -494,6 +494,11 @@ void quorum_port_detach(struct quorum_port *port)
     runtime_timer_stop(&port->minder);
     quorum_listen_end(port);
     quorum_dial_end_all(port);
+    LIST_FOR_EACH(entry, &port->links)
+    {
+        snapshot_out_drop(CONTAINER_OF(entry, struct quorum_link, entry));
+    }
+    runtime_timer_stop(&port->wake);
 }
 
 void quorum_port_destroy(struct quorum_port *port)
