@@ -413,3 +413,55 @@ def test_full_disk_of_a_follower(ensemble, client, tmp_path):
     finally:
         one.stop()
         subprocess.run(["umount", small], check=False)
+
+
+# --- reconfiguration: the files beside zoo.cfg ---
+
+
+def test_reconfig_writes_its_files(ensemble, client):
+    """zoo.cfg keeps its other lines and names the dynamic file; a restart goes by it."""
+    one = ensemble(cfg={"reconfigEnabled": "true", "skipACL": "yes"}).start()
+    leader = one.leader()
+    removed = one.followers()[0]
+    stays = next(i for i in one.servers if i not in (leader, removed))
+    user = client(one.servers[leader].hosts)
+    lines = user.get("/zookeeper/config")[0].decode().splitlines()
+    line = next(text for text in lines if text.startswith(f"server.{removed}="))
+    user.reconfig(joining=None, leaving=str(removed), new_members=None)
+    after, version = user.get("/zookeeper/config")[0].decode().rsplit("\nversion=", 1)
+    assert line not in after
+    for i in (leader, stays):
+        path = one.servers[i].cfg_path
+        wait_for(lambda path=path: f"dynamicConfigFile={path}.dynamic.{version}\n" in path.read_text(),
+                 "zoo.cfg names the new file")
+        assert path.with_name(f"zoo.cfg.dynamic.{version}").read_text() == after
+        assert "server." not in path.read_text().replace("admin.enableServer", "")
+        assert "tickTime=500\n" in path.read_text()
+        assert line.split(";")[0].removesuffix(":participant") in path.with_name("zoo.cfg.bak").read_text()
+        # From here on the test must not write zoo.cfg anew.
+        one.servers[i].prepare = lambda: None
+    for i in (leader, stays):
+        one.servers[i].stop()
+    one.servers[removed].kill()
+    one.start(leader, stays)
+    user = client(one.servers[leader].hosts)
+    user.reconfig(joining=line, leaving=None, new_members=None)
+    assert line in user.get("/zookeeper/config")[0].decode()
+    one.servers[removed].start(wait=False)
+    one.wait_serving(timeout=30)
+    assert one.mode(removed) == "follower"
+
+
+def test_orderly_stop(ensemble, client):
+    """SIGTERM ends each with 0, the leader first; the last two say that they have no quorum any more."""
+    one = ensemble().start()
+    user = client(one.hosts)
+    user.create("/kept")
+    leader = one.leader()
+    assert one.servers[leader].stop() in (0, 143)
+    one.wait_leader(but=(leader,), timeout=FAIL_OVER_S)
+    for server in one.servers.values():
+        if server.alive:
+            assert server.stop() in (0, 143)
+    one.start()
+    wait_for(lambda: try_exists(user, "/kept"), "the node is there", 20)
