@@ -26,7 +26,9 @@ bench: all                          ## compare with Apache's servers, side by si
 	@$(PYTHON) bench/run.py
 
 sim: all                            ## simulate: SEED=n replays one run, else fresh seeds for MINUTES=m
-	@build/$(PRESET)/samsa_sim $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
+	@build/$(PRESET)/samsa_sim $(if $(SEED),--seed $(SEED),--minutes $(MINUTES)) & one=$$!; \
+	build/$(PRESET)/samsa_ensemble_sim $(if $(SEED),--seed $(SEED),--minutes $(MINUTES)); code=$$?; \
+	wait $$one && exit $$code
 
 fuzz: build-fuzz                    ## run every fuzzer for SECONDS=n each
 	@$(PYTHON) tools/run_fuzzers.py --seconds $(SECONDS)

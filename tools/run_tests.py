@@ -33,7 +33,9 @@ RETRIED_MAX = 12
 SIM_SEEDS = 2000
 SIM_FAILURES_MAX = 5
 KAFKA_SIM_SEEDS = 300
+ENSEMBLE_SIM_SEEDS = 3000
 SIM_DIGEST_SEEDS = 60
+ENSEMBLE_SIM_DIGEST_SEEDS = 30
 SIM_BUILDS = ("plain", "dev-clang", "asan")
 FUZZ_SECONDS = 10
 
@@ -95,13 +97,13 @@ def tail(text, lines=FAILURE_LINES_MAX):
     return "\n".join(text.rstrip().splitlines()[-lines:])
 
 
-def configure_and_build(runner, preset, target="all"):
+def configure_and_build(runner, preset, *targets):
     """None, or what went wrong."""
     code, output = runner.run(["cmake", "--preset", preset])
     if code == 0:
         # -k 0: one source that does not compile must not hide the next.
-        code, output = runner.run(["cmake", "--build", f"build/{preset}", "-j", runner.jobs, "--target", target,
-                                   "--", "-k", 0])
+        code, output = runner.run(["cmake", "--build", f"build/{preset}", "-j", runner.jobs, "--target",
+                                   *(targets or ("all",)), "--", "-k", 0])
     if code == 0:
         return None
     # Compilers and linkers say it in lines like these; what stands around them is ninja's progress.
@@ -153,7 +155,7 @@ def suite_build(runner):
     results = Results()
     for preset in ("release", "dev-clang", "asan", "fuzz"):
         results.add(preset, configure_and_build(runner, preset))
-    results.add("plain", configure_and_build(runner, "plain", "samsa_sim"))
+    results.add("plain", configure_and_build(runner, "plain", "samsa_sim", "samsa_ensemble_sim"))
     link = ROOT / "bin/samsa"
     link.parent.mkdir(exist_ok=True)
     if link.is_symlink() or not link.exists():
@@ -223,18 +225,20 @@ def play(runner, results, first, last):
             return
 
 
-def play_kafka(runner, results):
-    """A broker with its ZooKeeper in one world: the seeds that once failed, and a campaign."""
-    for arguments in (["--file", "sim/kafka_seeds.txt"], ["--seeds", f"1..{KAFKA_SIM_SEEDS}"]):
-        code, output = runner.run(["build/release/samsa_kafka_sim", *arguments], 1200)
+def play_worlds(runner, results, name, seeds_file, count):
+    """Worlds of several machines: the seeds that once failed, and a campaign."""
+    program = f"samsa_{name}_sim"
+    for arguments in (["--file", seeds_file], ["--seeds", f"1..{count}"]):
+        options = ["--digests", "--failures", SIM_FAILURES_MAX - 1] if name == "ensemble" else []
+        code, output = runner.run([f"build/release/{program}", *arguments, *options], 1200)
         seeds = SEED_LINE.findall(output)
         results.passed += sum(verdict == "ok" for _, verdict, _ in seeds)
         failed = [m.group() for m in SEED_LINE.finditer(output) if m.group(2) != "ok"]
         for line in failed[:SIM_FAILURES_MAX]:
             seed = re.match(r"seed (\d+)", line).group(1)
-            results.add(f"kafka seed {seed}", f"{line}\nreplay: build/release/samsa_kafka_sim --seed {seed} --trace")
+            results.add(f"{name} seed {seed}", f"{line}\nreplay: build/release/{program} --seed {seed} --trace")
         if code != 0 and not failed:
-            results.add("samsa_kafka_sim " + " ".join(arguments), tail(output))
+            results.add(f"{program} " + " ".join(arguments), tail(output))
 
 
 def suite_simulator(runner):
@@ -250,7 +254,8 @@ def suite_simulator(runner):
     half = SIM_SEEDS // 2
     play(runner, results, 1, half)
     play(runner, results, half + 1, SIM_SEEDS)
-    play_kafka(runner, results)
+    play_worlds(runner, results, "kafka", "sim/kafka_seeds.txt", KAFKA_SIM_SEEDS)
+    play_worlds(runner, results, "ensemble", "sim/ensemble_seeds.txt", ENSEMBLE_SIM_SEEDS)
     return results
 
 
@@ -258,23 +263,23 @@ def suite_digest(runner):
     """The same seed gives the same run in every build: compiler, optimisation, sanitizers."""
     results = Results()
 
-    def digests(preset):
-        code, output = runner.run([f"build/{preset}/samsa_sim", "--seeds", f"1..{SIM_DIGEST_SEEDS}",
-                                   "--digests"], 1200)
+    def digests(preset, program, count):
+        code, output = runner.run([f"build/{preset}/{program}", "--seeds", f"1..{count}", "--digests"], 1200)
         return code, dict((seed, digest) for seed, _, digest in SEED_LINE.findall(output)), output
 
-    code, expected, output = digests("release")
-    if code != 0 or len(expected) != SIM_DIGEST_SEEDS:
-        results.add("release", tail(output))
-        return results
-    for preset in SIM_BUILDS:
-        code, found, output = digests(preset)
-        different = [seed for seed in expected if found.get(seed) != expected[seed]]
-        problem = None
-        if code != 0 or different:
-            problem = (f"seeds that differ from the release build: {' '.join(different[:20])}\n" if different
-                       else "") + tail(output, 5)
-        results.add(f"{preset} as release", problem)
+    for program, count in (("samsa_sim", SIM_DIGEST_SEEDS), ("samsa_ensemble_sim", ENSEMBLE_SIM_DIGEST_SEEDS)):
+        code, expected, output = digests("release", program, count)
+        if code != 0 or len(expected) != count:
+            results.add(f"release: {program}", tail(output))
+            continue
+        for preset in SIM_BUILDS:
+            code, found, output = digests(preset, program, count)
+            different = [seed for seed in expected if found.get(seed) != expected[seed]]
+            problem = None
+            if code != 0 or different:
+                problem = (f"seeds that differ from the release build: {' '.join(different[:20])}\n" if different
+                           else "") + tail(output, 5)
+            results.add(f"{program}: {preset} as release", problem)
     return results
 
 
