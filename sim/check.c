@@ -432,6 +432,7 @@ void check_run(struct world *world)
         .enforces_quota = config->enforce_quota,
         .has_dirty_quota = world->options.has_dirty_quota,
         .closes_with_paths = config->close_session_txn_enabled,
+        .closes_twice = many_are_there(&world->many),
         .never_used_ms = config->container_max_never_used_ms,
     };
     model_init(&checker.model, &model_config);

@@ -371,7 +371,8 @@ static bool apply_close(struct model *model,
             return false;
         }
     }
-    return u64_map_remove(&model->sessions, (uint64_t)txn->client_id, NULL);
+    bool was_there = u64_map_remove(&model->sessions, (uint64_t)txn->client_id, NULL);
+    return was_there || model->config.closes_twice;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */

@@ -59,6 +59,8 @@ struct model_config {
     bool enforces_quota;
     bool has_dirty_quota;
     bool closes_with_paths;
+    /* In an ensemble the client's request and the leader's clock may both end a session. */
+    bool closes_twice;
     int64_t never_used_ms;
 };
 
