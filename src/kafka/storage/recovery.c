@@ -538,7 +538,9 @@ static int start_unclean(struct partition_log *log,
                          const struct partition_log_open *open,
                          struct partition_log_recovery *figures)
 {
-    size_t first = log_segment_at(log, open->recovery_point);
+    /* The segment of the last flushed record, too: it may have been sealed when all of it was
+     * flushed, and then its indexes waited for the next flush. */
+    size_t first = log_segment_at(log, MAX(open->recovery_point - 1, 0));
     int64_t base = log->segments[first]->base_offset;
     log->end_offset = base;
     int error = remove_snapshots_above(log, base);
