@@ -403,12 +403,28 @@ static size_t collect(struct ensemble *ensemble, struct choice *choices)
     return count;
 }
 
+/* What was still to be said of its links is of no interest to anybody. */
+static void forget_events(struct ensemble *ensemble, const struct fake_connection *connection)
+{
+    for (size_t i = 0; i < ensemble->count; i++) {
+        LIST_FOR_EACH_SAFE(link, after, &ensemble->peers[i].events)
+        {
+            struct fake_event *event = CONTAINER_OF(link, struct fake_event, link);
+            if (event->event.link != NULL && event->event.link->host == connection) {
+                list_remove(link);
+                free_event(event);
+            }
+        }
+    }
+}
+
 static void free_dead(struct ensemble *ensemble)
 {
     LIST_FOR_EACH_SAFE(link, after, &ensemble->connections)
     {
         struct fake_connection *connection = CONTAINER_OF(link, struct fake_connection, link);
         if (connection->ends[0].peer == NULL && connection->ends[1].peer == NULL) {
+            forget_events(ensemble, connection);
             free_connection(connection);
         }
     }

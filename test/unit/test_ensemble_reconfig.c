@@ -84,7 +84,9 @@ static void test_a_follower_leaves(void **state)
     ensemble_run(&ensemble, 4000);
     ensemble_settle(&ensemble);
     check_voters(&ensemble, 2);
-    assert_int_equal(ensemble.peers[0].peer.state, PEER_OBSERVING);
+    /* it goes on following, without a vote */
+    assert_int_equal(ensemble.peers[0].peer.state, PEER_FOLLOWING);
+    assert_true(ensemble.peers[0].peer.is_serving);
     ensemble_create(leader, &a, "/after", "", 0);
     ensemble_check_equal(&ensemble);
     ensemble_client_drop(leader, &a);
@@ -106,7 +108,7 @@ static void test_the_leader_leaves(void **state)
     struct ensemble_peer *leader = ensemble_settle(&ensemble);
     assert_true(leader != old);
     check_voters(&ensemble, 2);
-    assert_int_equal(old->peer.state, PEER_OBSERVING);
+    assert_int_equal(old->peer.state, PEER_FOLLOWING);
     ensemble_client_drop(&ensemble.peers[0], &a);
     ensemble_client_connect(leader, &a);
     ensemble_create(leader, &a, "/after", "", 0);

@@ -139,7 +139,7 @@ bool learner_takes(struct learner_turn *turn, int64_t zxid, struct slice txn)
 {
     struct learner *learner = turn->learner;
     struct txn decoded = {0};
-    if (!zxid_follows(learner->last_zxid, zxid)) {
+    if (!zxid_follows(learner->last_zxid, zxid) || zxid_epoch(zxid) > learner->epoch) {
         learner_give_up(turn, "the leader's proposals have a gap"); /* ZOOKEEPER-4925 */
         return false;
     }
@@ -370,6 +370,7 @@ static void packet(struct learner_turn *turn)
 {
     struct learner *learner = turn->learner;
     learner->heard_ms = turn->event->now_ms;
+    learner->input_bytes = learner->link->input_bytes;
     switch (learner->state) {
     case LEARNER_INTRODUCED:
         leader_info(turn);

@@ -376,7 +376,7 @@ static uint64_t delay_of_next(struct peer *peer)
         delay_ms = FAILURE_WAIT_MS << MIN(failures - FAILURES_FREE - 1, FAILURE_DOUBLINGS_MAX);
     }
     int32_t spread_ms = peer->config->observer_election_delay_ms;
-    if (spread_ms > 0 && !quorum_config_is_voter(peer->committed_config, peer->config->server_id)) {
+    if (spread_ms > 0 && peer_observes(peer->committed_config, peer->config->server_id)) {
         delay_ms += random_below(&private->random, (uint64_t)spread_ms);
     }
     return delay_ms;
@@ -432,7 +432,7 @@ static void decided(struct peer *peer, const struct zk_event *event, struct zk_o
     enum peer_state state = PEER_FOLLOWING;
     if (leader == self) {
         state = PEER_LEADING;
-    } else if (!quorum_config_is_voter(peer->committed_config, self)) {
+    } else if (peer_observes(peer->committed_config, self)) {
         state = PEER_OBSERVING;
     }
     if (quorum_config_find(peer->committed_config, leader) == NULL &&
@@ -457,8 +457,8 @@ static void take_config(struct peer *peer,
                         uint64_t now_ms,
                         struct zk_outbox *outbox)
 {
-    struct quorum_config *config = NULL;
-    if (quorum_config_parse(text, &config, NULL, 0) != ERR_OK) {
+    struct quorum_config *config = peer_read_config(text);
+    if (config == NULL) {
         return;
     }
     if (config->version <= peer->committed_config->version) {

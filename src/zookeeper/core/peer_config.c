@@ -12,6 +12,20 @@
 
 #include "wire/jute.h"
 
+/* A configuration from outside: one that nobody can vote in is none. */
+static int parse_config(struct slice text, struct quorum_config **config)
+{
+    if (slice_is_null(text)) {
+        return ERR_CONFIG;
+    }
+    int rv = quorum_config_parse(text, config, NULL, 0);
+    if (rv == ERR_OK && quorum_config_voter_count(*config) == 0) {
+        quorum_config_drop(*config);
+        rv = ERR_CONFIG;
+    }
+    return rv;
+}
+
 static void set_seen(struct peer *peer, struct quorum_config *config, struct zk_outbox *outbox)
 {
     quorum_config_drop(peer->seen_config);
@@ -19,10 +33,16 @@ static void set_seen(struct peer *peer, struct quorum_config *config, struct zk_
     zk_outbox_add_config(outbox, config, false);
 }
 
+struct quorum_config *peer_read_config(struct slice text)
+{
+    struct quorum_config *config = NULL;
+    return parse_config(text, &config) == ERR_OK ? config : NULL;
+}
+
 int peer_see_config(struct peer *peer, struct slice text, struct zk_outbox *outbox)
 {
     struct quorum_config *config = NULL;
-    int rv = quorum_config_parse(text, &config, NULL, 0);
+    int rv = parse_config(text, &config);
     if (rv != ERR_OK) {
         return rv;
     }
@@ -66,6 +86,12 @@ static int64_t leader_id(const struct peer *peer)
     return peer->election.vote.leader;
 }
 
+bool peer_observes(const struct quorum_config *config, int64_t id)
+{
+    const struct quorum_server *server = quorum_config_find(config, id);
+    return server != NULL && server->role == QUORUM_OBSERVER;
+}
+
 /* Without a designated leader: does the one that leads still vote, at its old addresses? */
 static bool leader_stays(const struct peer *peer,
                          const struct quorum_config *before,
@@ -95,8 +121,7 @@ bool peer_activate_config(struct peer *peer,
     int64_t self = peer->config->server_id;
     bool is_big = false;
     if (is_change) {
-        bool changes_role = quorum_config_is_voter(before, self) !=
-                            quorum_config_is_voter(config, self);
+        bool changes_role = peer_observes(before, self) != peer_observes(config, self);
         bool changes_leader = designated >= 0 ? designated != leader_id(peer)
                                               : !leader_stays(peer, before, config);
         is_big = changes_role || changes_leader;

@@ -93,6 +93,9 @@ void peer_set_zab_state(struct peer *peer, const char *zab_state, struct zk_outb
 
 /* ---- configurations (peer_config.c) -------------------------------------------------- */
 
+/* A configuration from outside; NULL when it is none, or one without a voter. */
+struct quorum_config *peer_read_config(struct slice text);
+
 /* A newer configuration has been proposed (or came with NEWLEADER): it is the last seen one from
  * now on, unless it is older. The text may come from outside: ERR_CONFIG. */
 NODISCARD int peer_see_config(struct peer *peer, struct slice text, struct zk_outbox *outbox);
@@ -108,6 +111,10 @@ bool peer_activate_config(struct peer *peer,
                           int64_t designated,
                           int64_t zxid,
                           struct zk_outbox *outbox);
+
+/* Is it one that observes? Only who is named as an observer: a stranger follows, without a vote
+ * (QuorumPeer.updateLearnerType). */
+bool peer_observes(const struct quorum_config *config, int64_t id);
 
 /* /zookeeper/config says what is in force (ZKDatabase.initConfigInZKDatabase). */
 void peer_write_config_node(struct peer *peer);
