@@ -27,6 +27,7 @@
 #include "cli/kafka/rdkafka_client.h"
 #include "cli/kafka/zookeeper_brokers.h"
 
+#define ASK_MS 1000
 #define LOGGER "org.apache.kafka.tools.consumer.ConsoleConsumer"
 #define POLL_MS 100
 #define OUTPUT_BYTES_MAX ((size_t)1 << 30)
@@ -388,6 +389,22 @@ static void write_pattern(struct slice java, struct buffer *pattern)
     buffer_append_u8(pattern, 0);
 }
 
+/* Java's consumers have a topic made that is not there, where the broker allows it; librdkafka asks
+ * for one of a subscription only whether it is there. */
+static void ask_for_topic(struct console_consumer *consumer, const char *name)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer->client, name, NULL);
+    if (topic == NULL) {
+        return; /* subscribing then says why */
+    }
+    if (rd_kafka_metadata(consumer->client, 0, topic, &metadata, ASK_MS) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_topic_destroy(topic);
+}
+
 static rd_kafka_resp_err_t subscribe(struct console_consumer *consumer)
 {
     const struct kafka_options *options = consumer->options;
@@ -400,6 +417,7 @@ static rd_kafka_resp_err_t subscribe(struct console_consumer *consumer)
         partition->offset = consumer->offset;
         error = rd_kafka_assign(consumer->client, list);
     } else if (topic != NULL) {
+        ask_for_topic(consumer, topic);
         (void)rd_kafka_topic_partition_list_add(list, topic, RD_KAFKA_PARTITION_UA);
         error = rd_kafka_subscribe(consumer->client, list);
     } else {

@@ -425,6 +425,32 @@ void kafka_options_release(struct kafka_options *options)
     options->operand_count = options->operand_cap = 0;
 }
 
+/* Help, the version, an error. False: the tool goes on. */
+static bool answer(const struct kafka_options *options, int error, bool is_empty, int *exit_code)
+{
+    const struct kafka_options_syntax *syntax = options->syntax;
+    *exit_code = 0;
+    if (error == 0 && syntax->has_own_help) {
+        return false;
+    }
+    if (syntax->is_argparse && (is_empty || options->has_help)) {
+        kafka_options_print_help(syntax, stdout);
+        return true;
+    }
+    if (error != 0) {
+        *exit_code = kafka_options_fail(options);
+        return true;
+    }
+    if (options->has_help || is_empty) {
+        *exit_code = kafka_options_usage(options, "%s", syntax->purpose);
+        return true;
+    }
+    if (options->has_version) {
+        printf("%s\n", KAFKA_TOOLS_VERSION);
+    }
+    return options->has_version;
+}
+
 bool kafka_options_read(struct kafka_options *options,
                         const struct kafka_options_syntax *syntax,
                         int argc,
@@ -433,25 +459,11 @@ bool kafka_options_read(struct kafka_options *options,
 {
     int error = kafka_options_parse(options, syntax, argc, argv);
     bool is_empty = argc == 1 && !syntax->needs_no_arguments;
-    bool is_done = true;
-    *exit_code = 0;
-    if (error == 0 && syntax->has_own_help) {
-        is_done = false;
-    } else if (syntax->is_argparse && (is_empty || options->has_help)) {
-        kafka_options_print_help(syntax, stdout);
-    } else if (error != 0) {
-        *exit_code = kafka_options_fail(options);
-    } else if (options->has_help || is_empty) {
-        *exit_code = kafka_options_usage(options, "%s", syntax->purpose);
-    } else if (options->has_version) {
-        printf("%s\n", KAFKA_TOOLS_VERSION);
-    } else {
-        is_done = false;
+    if (!answer(options, error, is_empty, exit_code)) {
+        return true;
     }
-    if (is_done) {
-        kafka_options_release(options);
-    }
-    return !is_done;
+    kafka_options_release(options);
+    return false;
 }
 
 /* ---- what was given -------------------------------------------------------------------------- */
