@@ -91,6 +91,9 @@ static void draw_config(struct ensemble_options *options, struct random *random)
     if (random_once_in(random, 4)) {
         add_line(&writer, "snapshotSizeFactor=%s\n", random_once_in(random, 2) ? "-1" : "0.01");
     }
+    if (random_once_in(random, 4)) {
+        add_line(&writer, "readonlymode.enabled=true\n");
+    }
     if (random_once_in(random, 6)) {
         add_line(&writer, "leaderServes=no\n");
     }

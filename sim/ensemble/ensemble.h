@@ -117,6 +117,7 @@ enum ensemble_fault {
     X(SYNC_TRUNC, "a learner was synchronised by TRUNC")                              \
     X(SYNC_SNAP, "a learner was synchronised by SNAP")                                \
     X(OBSERVER_SERVED, "an observer served")                                          \
+    X(READ_ONLY, "a member without a leader served reads only")                       \
     X(SESSION_MOVED, "a session went on at another member")                           \
     X(SESSION_OUTLIVED, "a session went on under another leader")                     \
     X(SESSION_EXPIRED, "a session expired")                                           \

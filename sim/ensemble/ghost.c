@@ -629,6 +629,9 @@ static void look_marks(struct member *member, const struct member_view *view)
     if (before->is_leader && before->is_serving && view->is_looking) {
         ensemble_world_mark(ensemble, ENSEMBLE_MARK_LOST_QUORUM);
     }
+    if (view->is_read_only && !before->is_read_only) {
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_READ_ONLY);
+    }
     if (view->is_serving && !before->is_serving) {
         if (member->is_observer) {
             ensemble_world_mark(ensemble, ENSEMBLE_MARK_OBSERVER_SERVED);
@@ -652,7 +655,8 @@ void ghost_look(struct member *member)
     const struct member_view before = member->view;
     member_look(member, &view);
     bool is_new = view.is_serving != before.is_serving || view.is_leader != before.is_leader ||
-                  view.is_looking != before.is_looking || view.epoch != before.epoch;
+                  view.is_looking != before.is_looking || view.epoch != before.epoch ||
+                  view.is_read_only != before.is_read_only;
     if (is_new && view.is_up) {
         ghost_epochs(member);
         look_marks(member, &view);
