@@ -95,6 +95,7 @@ static struct peer_config make_peer_config(const struct zk_config *config)
         .local_sessions_enabled = config->local_sessions_enabled,
         .local_sessions_upgrading_enabled = config->local_sessions_upgrading_enabled,
         .reconfig_enabled = config->reconfig_enabled,
+        .standalone_enabled = config->standalone_enabled,
         .observer_reconnect_delay_ms = config->observer_reconnect_delay_ms,
         .observer_election_delay_ms = config->observer_election_delay_ms,
         .election =
