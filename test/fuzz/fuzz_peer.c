@@ -263,8 +263,10 @@ static void do_work(struct host *host, uint8_t detail)
 static int64_t choose_zxid(const struct host *host, uint8_t detail, struct slice *bytes)
 {
     const struct peer *peer = &host->peer;
-    int64_t epoch = peer->learner != NULL ? MAX(peer->learner->epoch, peer->promised_epoch + 1)
-                                          : peer->promised_epoch;
+    int64_t epoch = peer->promised_epoch;
+    if (peer->learner != NULL) {
+        epoch = peer->learner->epoch != 0 ? peer->learner->epoch : epoch + 1;
+    }
     int64_t next = peer->learner != NULL ? peer->learner->last_zxid + 1 : peer->logged_zxid;
     switch (detail & 7) {
     case 0:
