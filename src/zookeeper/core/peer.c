@@ -609,6 +609,9 @@ static void peer_event(struct peer *peer, const struct zk_event *event, struct z
 
 static void persisted(struct peer *peer, const struct zk_event *event, struct zk_outbox *outbox)
 {
+    if (peer->private->tree_state == PEER_TREE_SAVING) {
+        return; /* it belongs to the history that the snapshot replaces */
+    }
     ASSERT(event->zxid >= peer->persisted_zxid && event->zxid <= peer->logged_zxid);
     peer->persisted_zxid = event->zxid;
     step_role(peer, event, outbox);
