@@ -121,8 +121,10 @@ WRONG_FILES = {
                       ("line 3", "snapshot.compression.method", "gz or snappy")),
     "timeouts": ("dataDir=data\nclientPort=2181\nminSessionTimeout=9\nmaxSessionTimeout=8\n",
                  ("minSessionTimeout", "maxSessionTimeout")),
-    "an ensemble": ("dataDir=data\nclientPort=2181\nserver.1=a:1:2\nserver.2=b:1:2\n",
-                    ("server.N", "ensemble")),
+    "an ensemble's limits": ("dataDir=data\nclientPort=2181\nserver.1=a:1:2\nserver.2=b:1:2\n",
+                             ("initLimit is not set", "initLimit=10")),
+    "an ensemble without myid": ("dataDir=data\nclientPort=2181\ninitLimit=5\nsyncLimit=2\n"
+                                 "server.1=a:1:2\nserver.2=b:1:2\n", ("myid",)),
     "TLS": ("dataDir=data\nclientPort=2181\nsecureClientPort=2182\n",
             ("line 3", "secureClientPort", "TLS")),
     "a metrics provider": ("dataDir=data\nclientPort=2181\nmetricsProvider.className=x.Y\n",
