@@ -32,14 +32,22 @@ struct quorum_reader {
 
 /* ---- telling what is wrong ------------------------------------------------------------------- */
 
+/* What came from outside, without bytes that would end the sentence or a line. */
+static void append_readable(struct buffer *out, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        buffer_append_u8(out, text.ptr[i] < ' ' ? '?' : text.ptr[i]);
+    }
+}
+
 /* Sets the sentence "key=value: why". */
 static int refuse(struct quorum_reader *reader, const struct quorum_line *line, const char *why)
 {
     struct buffer *problem = &reader->problem;
     buffer_clear(problem, PROBLEM_MAX);
-    buffer_append(problem, slice_part(line->key, 0, MIN(line->key.len, 64)));
+    append_readable(problem, slice_part(line->key, 0, MIN(line->key.len, 64)));
     buffer_append_cstr(problem, "=");
-    buffer_append(problem, slice_part(line->value, 0, MIN(line->value.len, 200)));
+    append_readable(problem, slice_part(line->value, 0, MIN(line->value.len, 200)));
     buffer_append_cstr(problem, ": ");
     buffer_append_cstr(problem, why);
     return ERR_CONFIG;
