@@ -144,6 +144,11 @@ static void take_joined(struct member *member, const struct kafka_join_group_res
     if (member->instance[0] != '\0' && is_known && member->generation != answer->generation_id) {
         kafka_mark(member->crew->world, KAFKA_MARK_STATIC_RETURNED);
     }
+    bool is_later = member->generation >= 0 && answer->generation_id > member->generation;
+    if (is_later && random_once_in(&member->crew->world->random, 2)) {
+        memcpy(member->old_id, member->id, sizeof member->old_id); /* what it was about to commit */
+        member->old_generation = member->generation;
+    }
     member->generation = answer->generation_id;
     member->is_leader = slice_equal(answer->leader, answer->member_id);
     member->assigns = member->is_leader && !answer->skip_assignment;

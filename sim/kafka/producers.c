@@ -302,8 +302,11 @@ static void fill_window(struct producer *producer)
     int from = producer->window_count;
     int room = producer->is_idempotent ? WINDOW_MAX : 1;
     int more = 1 + (int)random_below(&world->random, WINDOW_MAX);
+    /* Five of one partition are as many as a broker remembers. */
+    bool is_narrow = random_once_in(&world->random, 2);
+    int only = is_narrow ? (int)random_below(&world->random, PARTITIONS) : -1;
     while (producer->window_count < room && more-- > 0) {
-        int partition = (int)random_below(&world->random, PARTITIONS);
+        int partition = only >= 0 ? only : (int)random_below(&world->random, PARTITIONS);
         if (!producer->is_established[partition] && has_batch_of(producer, partition)) {
             continue;
         }
