@@ -231,6 +231,7 @@ static void introduced(struct leader_turn *turn, struct handler *handler)
         quorum_config_is_voter(leader->peer->committed_config, info.server_id)) {
         /* It has promised to follow nobody of our epoch, and would try for ever (Z-LIVE2). Upstream
          * leaves it out until the next election; we make one. */
+        leader->peer->private->heard_epoch = accepted;
         leader_give_up(leader, "a voter has accepted a later epoch");
         return;
     }
@@ -653,7 +654,7 @@ struct leader *leader_begin(struct peer *peer,
     struct leader *leader = mem_alloc_zeroed(sizeof *leader);
     struct leader_turn turn = {leader, event, outbox};
     leader->peer = peer;
-    leader->epoch = peer->promised_epoch + 1;
+    leader->epoch = MAX(peer->promised_epoch, peer->private->heard_epoch) + 1;
     leader->summary_epoch = peer->current_epoch;
     leader->summary_zxid = peer_last_zxid(peer);
     leader->may_commit = true;

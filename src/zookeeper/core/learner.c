@@ -107,10 +107,11 @@ static void leader_info(struct learner_turn *turn)
         return;
     }
     learner->epoch = zxid_epoch(turn->event->zxid);
-    if (learner->epoch < peer->promised_epoch) {
+    if (learner->epoch < peer->promised_epoch && !learner->is_observer) {
         learner_give_up(turn, "the leader's epoch is less than the one accepted here");
-    } else if (learner->epoch == peer->accepted_epoch) {
-        /* Who has promised this epoch before cannot do so again: it does not count (-1). */
+    } else if (learner->epoch <= peer->accepted_epoch) {
+        /* Who has promised this epoch before cannot do so again: it does not count (-1). What an
+         * observer promised never counted, so a lower epoch does not keep it out. */
         send_epoch_ack(turn);
     } else {
         learner->state = LEARNER_ACCEPTING;
@@ -125,7 +126,7 @@ static void epoch_persisted(struct learner_turn *turn)
 {
     struct learner *learner = turn->learner;
     const struct peer *peer = learner->peer;
-    if (learner->state == LEARNER_ACCEPTING && peer->accepted_epoch == learner->epoch) {
+    if (learner->state == LEARNER_ACCEPTING && peer->accepted_epoch >= learner->epoch) {
         learner->heard_ms = turn->event->now_ms;
         send_epoch_ack(turn);
     } else if (learner->state == LEARNER_ADOPTING) {
@@ -526,12 +527,13 @@ void learner_check(const struct learner *learner)
     ASSERT(peer->is_serving == (learner->state == LEARNER_BROADCAST));
     if (learner->state == LEARNER_BROADCAST) {
         ASSERT(learner->waiting_start == learner->waiting.len);
-        ASSERT(peer->current_epoch == learner->epoch && peer->accepted_epoch == learner->epoch);
+        ASSERT(peer->current_epoch == learner->epoch || learner->is_observer);
+        ASSERT(peer->accepted_epoch == learner->epoch || learner->is_observer);
         ASSERT(learner->last_zxid == peer_last_zxid(peer));
         /* Z-INV7: acknowledged is durable */
         ASSERT(learner->is_observer || learner->acked_zxid <= peer->persisted_zxid);
     }
     if (learner->state == LEARNER_ACKNOWLEDGED) {
-        ASSERT(peer->current_epoch == learner->epoch && peer->persisted_zxid == peer->logged_zxid);
+        ASSERT(peer->current_epoch >= learner->epoch && peer->persisted_zxid == peer->logged_zxid);
     }
 }

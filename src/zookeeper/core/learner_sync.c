@@ -219,7 +219,7 @@ void learner_adopt(struct learner_turn *turn)
 {
     struct learner *learner = turn->learner;
     struct peer *peer = learner->peer;
-    if (peer->current_epoch == learner->epoch) {
+    if (peer->current_epoch >= learner->epoch) { /* above it: only an observer's can be */
         if (peer->persisted_zxid == peer->logged_zxid) {
             learner->state = LEARNER_ACKNOWLEDGED;
             learner->heard_ms = turn->event->now_ms;

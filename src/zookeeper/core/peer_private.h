@@ -32,6 +32,7 @@ struct peer_private {
     int64_t attempts;    /* LINK_CONNECTs so far */
     bool waits_for_tree; /* LOOKING begins when the tree is READY again */
     const char *reason;  /* of gives_up */
+    int64_t heard_epoch; /* what a voter had accepted: the next epoch of ours is above it */
     uint32_t failures;   /* roles in a row that ended before they served */
     int64_t designated;  /* whom the next first vote is for; -1: oneself */
     uint64_t read_only_at_ms;
