@@ -296,22 +296,66 @@ static int fill_a_small_disk(void)
     return 0;
 }
 
-static void test_full_disk(void **state)
+/* On an overlay, as containers have it, the system does not say what is in memory. */
+static int warm_on_an_overlay(void)
 {
-    (void)state;
+    static const uint8_t bytes[512 * 1024];
+    char options[256];
+    const char *parts[] = {"lower", "upper", "work", "merged"};
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", root, "tmpfs", 0, "size=8m") != 0) {
+        return 77;
+    }
+    for (size_t n = 0; n < ARRAY_LEN(parts); n++) {
+        if (directory_create(runtime, path_of(parts[n])) != 0) {
+            return 1;
+        }
+    }
+    snprintf(options, sizeof options, "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", root,
+             root, root);
+    if (mount("none", path_of("merged"), "overlay", 0, options) != 0) {
+        return 77;
+    }
+    struct file *file = NULL;
+    unsigned flags = FILE_READ | FILE_WRITE | FILE_CREATE;
+    if (file_open(runtime, path_of("merged/big"), flags, &file) != 0 ||
+        file_write(file, 0, slice_of(bytes, sizeof bytes)) != 0) {
+        return 2;
+    }
+    file_warm(file, 0, sizeof bytes);
+    if (!file_is_resident(file, 0, sizeof bytes)) {
+        return 3;
+    }
+    return file_close(file) == 0 ? 0 : 4;
+}
+
+static void run_in_child(int (*work)(void))
+{
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        _exit(fill_a_small_disk());
+        _exit(work());
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     if (WEXITSTATUS(status) == 77) {
-        print_message("skipped: no right to mount a tmpfs here (needs root)\n");
+        print_message("skipped: no right to mount such a file system here (needs root)\n");
         skip();
     }
     assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_full_disk(void **state)
+{
+    (void)state;
+    run_in_child(fill_a_small_disk);
+}
+
+static void test_residence_on_an_overlay(void **state)
+{
+    (void)state;
+    run_in_child(warm_on_an_overlay);
 }
 
 static void test_descriptors_do_not_pass_to_children(void **state)
@@ -348,6 +392,7 @@ int main(void)
         TEST(test_directories),
         TEST(test_dev_full),
         TEST(test_full_disk),
+        TEST(test_residence_on_an_overlay),
         TEST(test_descriptors_do_not_pass_to_children),
 #undef TEST
     };

@@ -119,7 +119,8 @@ int file_read(struct file *file, uint64_t offset, void *bytes, size_t len, size_
 
 /* ---- what is in memory ----------------------------------------------------------------------- */
 
-/* cachestat(2) of Linux 6.5; containers may forbid what their profile does not know. */
+/* cachestat(2) of Linux 6.5. Containers may forbid what their profile does not know, and of a file
+ * on an overlay it tells nothing: that is noticed when what was just read is not there. */
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
 #endif
@@ -159,21 +160,31 @@ bool file_is_resident_by_probes(const struct file *file, uint64_t offset, uint64
     return is_byte_resident(file, offset + len - 1);
 }
 
+static atomic_bool is_cachestat_useless;
+
+static bool count_cached(const struct file *file, uint64_t offset, uint64_t len, uint64_t *pages)
+{
+    struct cachestat_range range = {offset, len};
+    struct cachestat found;
+    if (atomic_load(&is_cachestat_useless)) {
+        return false;
+    }
+    if (syscall(SYS_cachestat, file->fd, &range, &found, 0) != 0) {
+        atomic_store(&is_cachestat_useless, true);
+        return false;
+    }
+    *pages = found.cached;
+    return true;
+}
+
 bool file_is_resident(struct file *file, uint64_t offset, uint64_t len)
 {
-    static atomic_bool is_forbidden;
+    uint64_t pages;
     if (len == 0) {
         return true;
     }
-    if (!atomic_load(&is_forbidden)) {
-        struct cachestat_range range = {offset, len};
-        struct cachestat found;
-        if (syscall(SYS_cachestat, file->fd, &range, &found, 0) == 0) {
-            uint64_t first = offset / PAGE_BYTES;
-            uint64_t last = (offset + len - 1) / PAGE_BYTES;
-            return found.cached >= last - first + 1;
-        }
-        atomic_store(&is_forbidden, true);
+    if (count_cached(file, offset, len, &pages)) {
+        return pages >= (offset + len - 1) / PAGE_BYTES - offset / PAGE_BYTES + 1;
     }
     return file_is_resident_by_probes(file, offset, len);
 }
@@ -188,6 +199,11 @@ void file_warm(struct file *file, uint64_t offset, uint64_t len)
         error = file_read(file, offset + done, bytes, want, &got);
     }
     mem_free(bytes, WARM_CHUNK);
+    uint64_t pages;
+    if (error == 0 && got > 0 && count_cached(file, offset, MIN(len, WARM_CHUNK), &pages) &&
+        pages == 0) {
+        atomic_store(&is_cachestat_useless, true);
+    }
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
