@@ -421,6 +421,7 @@ void surveyor_finish(struct kafka_world *world);
     X(RESET, "connection reset")                      \
     X(STALL, "connection stalled")                    \
     X(CUT, "connection cut")                          \
+    X(ANSWERS_LOST, "all answers of the broker lost") \
     X(CLOCK_JUMP, "clock of the broker jumped")       \
     X(SLOW_DISK, "slow disk")                         \
     X(FULL_DISK, "full disk")                         \

@@ -96,6 +96,36 @@ static void hurt_connection(struct kafka_world *world, enum kafka_fault kind)
     }
 }
 
+static bool is_to_broker(const struct net_conn *conn)
+{
+    return conn->ends[1].address.port == BROKER_PORT && conn->ends[0].is_open &&
+           conn->ends[1].is_open && !conn->is_reset;
+}
+
+/* Connections that are younger are not of the strike. */
+static void on_answers_lost(void *ctx, uint64_t id_end)
+{
+    struct kafka_world *world = ctx;
+    for (struct net_conn *conn = world->network.conns; conn != NULL; conn = conn->next) {
+        if (conn->id < id_end && is_to_broker(conn)) {
+            net_break(conn);
+        }
+    }
+}
+
+/* The broker hears and does everything, and nobody hears of it: then each connection is reset. */
+static void lose_answers(struct kafka_world *world)
+{
+    uint64_t until_ns = world->schedule.now_ns +
+                        random_spread(&world->nemesis, NS_PER_MS, 500 * NS_PER_MS);
+    for (struct net_conn *conn = world->network.conns; conn != NULL; conn = conn->next) {
+        if (is_to_broker(conn)) {
+            net_stall(conn, 1, until_ns + NS_PER_S);
+        }
+    }
+    schedule_at(&world->schedule, until_ns, on_answers_lost, world, world->network.next_id);
+}
+
 static void cut_zookeeper(struct kafka_world *world, bool is_power)
 {
     kafka_mark(world, KAFKA_MARK_SESSION_LOST);
@@ -199,6 +229,9 @@ static void strike(struct kafka_world *world, enum kafka_fault kind)
     case KAFKA_FAULT_STALL:
     case KAFKA_FAULT_CUT:
         hurt_connection(world, kind);
+        break;
+    case KAFKA_FAULT_ANSWERS_LOST:
+        lose_answers(world);
         break;
     case KAFKA_FAULT_CLOCK_JUMP:
         broker->wall_offset_ms += (int64_t)random_below(random, 20000) - 10000;
