@@ -109,7 +109,7 @@ static void appends_are_collected(void **state)
 
     /* A large one goes right behind what was collected. */
     fixture_append(fixture, 1, 100);
-    fixture_append(fixture, 1, 100000);
+    fixture_append(fixture, 1, 50000);
     assert_int_equal(partition_log_written_offset(fixture->log), 14);
     assert_int_equal(fixture_size(fixture, file), partition_log_size(fixture->log));
 
