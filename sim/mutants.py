@@ -1,11 +1,12 @@
 """Puts each fault of sim/mutants.txt into the server and asks the simulator to find it.
 
-    .venv/bin/python -B sim/mutants.py [--build build/release] [--seeds 400] [--only NAME ...] [--check]
+    .venv/bin/python -B sim/mutants.py [--build build/release] [--seeds 400] [--only NAME ...] [--check] [--quick]
 
 One file of a mutant is compiled anew and linked before the libraries, so a mutant costs seconds. It is
 played from seed 1 on, then by --crash-everywhere when no seed has found it. A mutant that survives
-both is a hole in the simulator: the exit code is then 1. --check compiles nothing: it proves that
-every mutant still fits the source.
+both is a hole in the simulator: the exit code is then 1. What another guard hides from the simulator is
+shown to a unit test (program: test/test_...). --check compiles nothing: it proves that every mutant
+still fits the source. --quick plays those that die within seconds; make test does that.
 """
 
 import argparse
@@ -26,7 +27,7 @@ class Mutant:
     def __init__(self, name):
         self.name = name
         self.program = "samsa_sim"
-        self.finds = self.file = ""
+        self.finds = self.file = self.quick = ""
         self.compiled = []      # files whose objects change; the mutated one itself when it is a .c
         self.changes = []       # ([old lines], [new lines])
 
@@ -39,7 +40,7 @@ def read_mutants():
             continue
         if key == "mutant":
             mutants.append(Mutant(value))
-        elif key in ("finds", "file", "program"):
+        elif key in ("finds", "file", "program", "quick"):
             setattr(mutants[-1], key, value)
         elif key == "also":
             mutants[-1].compiled.append(value)
@@ -100,7 +101,7 @@ def compile_mutant(mutant, build):
     listing = subprocess.run(["ninja", "-C", str(build), "-t", "commands", mutant.program],
                              capture_output=True, text=True, check=True).stdout.strip().splitlines()
     link = next(part.strip() for part in listing[-1].split("&&") if f" -o {mutant.program} " in part + " ")
-    program = folder / mutant.program
+    program = folder / Path(mutant.program).name
     link = link.replace(f" -o {mutant.program} ", f" {' '.join(objects)} -o {program} ")
     done = subprocess.run(["/bin/sh", "-c", link], cwd=build, capture_output=True, text=True)
     return (program, "") if done.returncode == 0 else (None, done.stderr)
@@ -117,6 +118,10 @@ def play(program, arguments):
 
 def judge(program, seeds):
     """(how it was found, or None)"""
+    if program.name.startswith("test_"):
+        code, output = play(program, [])
+        failed = re.search(r"^\[  FAILED  \] (\w+)", output, re.MULTILINE)
+        return None if code == 0 else f"{program.name}: {failed.group(1) if failed else 'died'}"
     code, output = play(program, ["--seeds", f"1..{seeds}", "--digests"])
     found = VERDICT.search(output)
     if found:
@@ -138,12 +143,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=400)
     parser.add_argument("--only", nargs="+", metavar="NAME")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     mutants = read_mutants()
     unknown = set(arguments.only or []) - {mutant.name for mutant in mutants}
     if unknown:
         parser.error(f"no mutant is called {', '.join(sorted(unknown))}")
     mutants = [m for m in mutants if not arguments.only or m.name in arguments.only]
+    mutants = [m for m in mutants if not arguments.quick or m.quick]
     for mutant in mutants:
         mutate(mutant)
     if arguments.check:

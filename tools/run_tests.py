@@ -260,7 +260,18 @@ def suite_simulator(runner):
     half = ENSEMBLE_SIM_SEEDS // 2
     play_worlds(runner, results, "ensemble", [f"1..{half}", f"{half + 1}..{ENSEMBLE_SIM_SEEDS}"],
                 f"--digests --failures {SIM_FAILURES_MAX - 1}")
+    play_mutants(runner, results)
     return results
+
+
+def play_mutants(runner, results):
+    """Known defects, put in one at a time, that a seed or a unit test must find within seconds."""
+    code, output = runner.run([sys.executable, "-B", "sim/mutants.py", "--quick", "--seeds", "100"], 600)
+    lines = [line for line in output.splitlines() if line.endswith(" s)")]
+    for line in lines:
+        results.add(f"mutant {line.split()[0]}", line if " SURVIVED " in line else None)
+    if code != 0 and not any(" SURVIVED " in line for line in lines):
+        results.add("sim/mutants.py --quick", tail(output))
 
 
 def suite_digest(runner):
