@@ -140,7 +140,8 @@ bool learner_takes(struct learner_turn *turn, int64_t zxid, struct slice txn)
 {
     struct learner *learner = turn->learner;
     struct txn decoded = {0};
-    if (!zxid_follows(learner->last_zxid, zxid) || zxid_epoch(zxid) > learner->epoch) {
+    if (!zxid_follows(learner->last_zxid, zxid) || zxid_counter(zxid) == 0 ||
+        zxid_epoch(zxid) > learner->epoch) {
         learner_give_up(turn, "the leader's proposals have a gap"); /* ZOOKEEPER-4925 */
         return false;
     }
@@ -150,6 +151,9 @@ bool learner_takes(struct learner_turn *turn, int64_t zxid, struct slice txn)
     if ((rv != ERR_OK && rv != ERR_UNSUPPORTED) || decoded.header.zxid != zxid) {
         learner_give_up(turn, "a proposal of the leader cannot be read");
         return false;
+    }
+    if (zxid_epoch(zxid) != zxid_epoch(learner->last_zxid)) {
+        learner->epoch_zxid = zxid;
     }
     learner->last_zxid = zxid;
     struct slice config = peer_txn_config(txn);
@@ -248,7 +252,7 @@ void learner_acknowledge(struct learner_turn *turn)
     while (learner->acked_zxid < durable) {
         learner->acked_zxid = zxid_epoch(learner->acked_zxid) == zxid_epoch(durable)
                                   ? learner->acked_zxid + 1
-                                  : zxid_make(zxid_epoch(durable), 1);
+                                  : learner->epoch_zxid;
         quorum_packet_write(&turn->outbox->bytes, ZK_PACKET_ACK, learner->acked_zxid, SLICE_NULL);
     }
     struct quorum_span span = {start, turn->outbox->bytes.len - start};

@@ -43,6 +43,7 @@ struct learner {
     bool asked_epoch;     /* PERSIST_EPOCH of the current one is on its way */
     bool has_newleader;   /* NEWLEADER came (it may while SAVING) */
     int64_t last_zxid;    /* last one proposed or informed: contiguity */
+    int64_t epoch_zxid;   /* the first one of its epoch, when that began while we followed */
     /* Until BROADCAST: proposals that are not in the log yet, because the disk was not ready for
      * them, or because they came without a COMMIT before UPTODATE. i64 zxid, u32 length, bytes. */
     struct buffer waiting;
