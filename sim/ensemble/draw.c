@@ -79,7 +79,10 @@ static void draw_config(struct ensemble_options *options, struct random *random)
     add_line(&writer, "preAllocSize=%" PRIu64 "\n",
              random_once_in(random, 3) ? 0 : random_spread(random, 1, 64));
     add_line(&writer, "snapshot.compression.method=%s\n", methods[random_below(random, 3)]);
-    add_line(&writer, "commitLogCount=%" PRIu64 "\n", random_spread(random, 1, 500));
+    /* Few: a learner that was away for a moment only is brought up from the disk. */
+    add_line(&writer, "commitLogCount=%" PRIu64 "\n",
+             random_once_in(random, 2) ? random_between(random, 1, 6)
+                                       : random_spread(random, 1, 500));
     add_line(&writer, "digest.enabled=%s\n", random_once_in(random, 6) ? "false" : "true");
     add_line(&writer, "samsa.log.inPlaceSync=%s\n", random_once_in(random, 2) ? "false" : "true");
     if (random_once_in(random, 4)) {

@@ -55,7 +55,7 @@ struct node;
     X(POWER_CUT_ALL, "power of all cut at once", 2000, 20000)                     \
     X(POWER_CUT_AT_OP, "power cut at a disk operation", 700, 8000)                \
     X(POWER_CUT_TORN, "power cut that tears what was written last", 800, 9000)    \
-    X(LONG_DOWN, "down for long", 2000, 15000)                                    \
+    X(LONG_DOWN, "down for long", 1000, 8000)                                     \
     X(RESTART, "stopped in order and started", 1500, 10000)                       \
     X(RESTART_LEADER, "leader stopped in order and started", 1500, 10000)         \
     X(RESTART_ROLLING, "all stopped and started, one after another", 4000, 20000) \

@@ -152,9 +152,12 @@ static void run_file(const struct arguments *arguments,
 static uint64_t number_of(const char *text)
 {
     char *end;
+    if (text == NULL) {
+        usage();
+    }
     errno = 0;
-    uint64_t value = text == NULL ? 0 : strtoull(text, &end, 10);
-    if (text == NULL || errno != 0 || end == text || *end != '\0') {
+    uint64_t value = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0') {
         usage();
     }
     return value;
@@ -182,8 +185,8 @@ static void parse(int argc, char **argv, struct arguments *arguments)
         if (strcmp(argv[i], "--seed") == 0) {
             arguments->first = number_of(value);
             arguments->last = arguments->first;
-        } else if (strcmp(argv[i], "--seeds") == 0) {
-            take_range(arguments, value == NULL ? "" : value);
+        } else if (strcmp(argv[i], "--seeds") == 0 && value != NULL) {
+            take_range(arguments, value);
         } else if (strcmp(argv[i], "--minutes") == 0) {
             arguments->seconds = number_of(value) * 60;
             arguments->last = UINT64_MAX - 1;
