@@ -684,7 +684,10 @@ uint64_t election_deadline(const struct election *election)
 void election_check(const struct election *election)
 {
     const struct election_tally *tally = election->tally;
-    ASSERT(election->is_looking == (election->state == PEER_LOOKING) || election->members == NULL);
+    if (election->members == NULL) {
+        return; /* no round has begun yet */
+    }
+    ASSERT(election->is_looking == (election->state == PEER_LOOKING));
     ASSERT(tally->stranger_count <= STRANGERS_MAX);
     for (uint32_t i = 1; i < tally->voter_count; i++) {
         ASSERT(tally->voters[i - 1].id < tally->voters[i].id);
