@@ -375,7 +375,7 @@ static void packet(struct learner_turn *turn)
 {
     struct learner *learner = turn->learner;
     learner->heard_ms = turn->event->now_ms;
-    learner->input_bytes = learner->link->input_bytes;
+    learner->input_bytes = turn->event->link->input_bytes;
     switch (learner->state) {
     case LEARNER_INTRODUCED:
         leader_info(turn);
@@ -462,8 +462,10 @@ static void link_event(struct learner_turn *turn)
         } else {
             peer_effect(turn->outbox, PEER_EFFECT_LINK_CLOSE)->link = turn->event->link;
         }
-    } else if (is_it && turn->event->peer_kind == PEER_EVENT_LINK_PACKET) {
-        packet(turn);
+    } else if (turn->event->peer_kind == PEER_EVENT_LINK_PACKET) {
+        if (is_it && learner->link != NULL) {
+            packet(turn);
+        }
     } else if (is_it) {
         learner_give_up(turn, learner->link == NULL ? "the leader cannot be reached"
                                                     : "the leader has closed the connection");
