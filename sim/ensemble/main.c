@@ -152,9 +152,6 @@ static void run_file(const struct arguments *arguments,
 static uint64_t number_of(const char *text)
 {
     char *end;
-    if (text == NULL) {
-        usage();
-    }
     errno = 0;
     uint64_t value = strtoull(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0') {
@@ -180,12 +177,12 @@ static void parse(int argc, char **argv, struct arguments *arguments)
     arguments->first = hash_u64((uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec) >> 32;
     arguments->last = arguments->first;
     for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
         bool has_value = true;
         if (strcmp(argv[i], "--seed") == 0) {
             arguments->first = number_of(value);
             arguments->last = arguments->first;
-        } else if (strcmp(argv[i], "--seeds") == 0 && value != NULL) {
+        } else if (strcmp(argv[i], "--seeds") == 0) {
             take_range(arguments, value);
         } else if (strcmp(argv[i], "--minutes") == 0) {
             arguments->seconds = number_of(value) * 60;
@@ -194,7 +191,7 @@ static void parse(int argc, char **argv, struct arguments *arguments)
             arguments->failures_max = number_of(value);
         } else if (strcmp(argv[i], "--members") == 0) {
             arguments->members = MIN(number_of(value), (uint64_t)MEMBERS_MAX);
-        } else if (strcmp(argv[i], "--file") == 0 && value != NULL) {
+        } else if (strcmp(argv[i], "--file") == 0) {
             arguments->file = value;
         } else if (strcmp(argv[i], "--trace") == 0) {
             arguments->traces = true;
