@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#define SEEDS 25
+#define SEEDS 200
 #define ROUNDS 12
 #define CLIENTS 3
 #define WRITES_MAX 4096
