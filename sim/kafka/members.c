@@ -559,15 +559,18 @@ static void work(struct member *member)
     member->partition = (int)random_below(&world->random, PLAIN_PARTITIONS);
     if (member->heartbeat_due_ns <= world->schedule.now_ns) {
         heartbeat(member);
-    } else if (is_calm && !random_once_in(&world->random, 3)) {
-        actor_rest(&member->actor);
-    } else if (!is_calm && random_once_in(&world->random, RESTLESS_ONCE_IN)) {
+        return;
+    }
+    bool rests = is_calm && !random_once_in(&world->random, 3);
+    bool owns = (member->owned >> member->partition & 1) != 0 && !world->is_offsets_age;
+    if (!is_calm && random_once_in(&world->random, RESTLESS_ONCE_IN)) {
         be_restless(member);
-    } else if (member->old_id[0] != '\0' && random_once_in(&world->random, GHOST_ONCE_IN)) {
+    } else if (!rests && member->old_id[0] != '\0' &&
+               random_once_in(&world->random, GHOST_ONCE_IN)) {
         commit(member, true);
-    } else if (random_once_in(&world->random, 3)) {
+    } else if (!rests && random_once_in(&world->random, 3)) {
         fetch_offsets(member);
-    } else if ((member->owned >> member->partition & 1) != 0 && !world->is_offsets_age) {
+    } else if (!rests && owns) {
         commit(member, false);
     } else {
         actor_rest(&member->actor);

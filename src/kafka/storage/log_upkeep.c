@@ -117,6 +117,32 @@ static int move_start(struct partition_log *log, int64_t offset)
     return leader_epochs_truncate_start(&log->epochs, offset) ? log_save_epochs(log) : 0;
 }
 
+/* What is known of producers may be known from the snapshot at `base` alone when the records before
+ * it are gone: it is made durable first, if no flush has done that. */
+static int keep_producers(struct partition_log *log, int64_t base)
+{
+    bool is_newest = log->snapshot_count > 0 && log->snapshots[log->snapshot_count - 1] == base;
+    return is_newest && base >= log->flushed_offset ? log_write_snapshot(log, base, true) : 0;
+}
+
+/* One by one, and each name is on disk as deleted before the next goes: a power cut that kept the
+ * second deletion and not the first would leave a hole, and a start takes what is behind a hole for
+ * something that was never flushed. Usually there is one, and the last flush has synced the folder
+ * already. */
+static int delete_in_order(struct partition_log *log, size_t count)
+{
+    int error = 0;
+    for (size_t n = 0; n < count && error == 0; n++) {
+        if (log->is_folder_unsynced) {
+            error = directory_sync(log->place.runtime, log->dir);
+        }
+        if (error == 0) {
+            error = log_delete_segments(log, 0, 1, true);
+        }
+    }
+    return error;
+}
+
 /* Deletes the first `count` segments; there is always an active one left. */
 static int delete_front(struct partition_log *log, size_t count, int64_t wall_ms)
 {
@@ -132,9 +158,12 @@ static int delete_front(struct partition_log *log, size_t count, int64_t wall_ms
         count = MIN(count, log->segment_count - 1); /* a fresh segment was not rolled */
     }
     if (error == 0 && count > 0) {
+        error = keep_producers(log, log->segments[count]->base_offset);
+    }
+    if (error == 0 && count > 0) {
         error = move_start(log, log->segments[count]->base_offset);
     }
-    return error == 0 && count > 0 ? log_delete_segments(log, 0, count, true) : error;
+    return error == 0 ? delete_in_order(log, count) : error;
 }
 
 /* The first segments that end at or below the log's start. */
