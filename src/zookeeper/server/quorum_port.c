@@ -399,7 +399,6 @@ struct quorum_port *quorum_port_create(struct node *node)
     port->node = node;
     list_init(&port->links);
     list_init(&port->dials);
-    list_init(&port->listens);
     list_init(&port->snapshots_out);
     list_init(&port->receiving);
     buffer_init(&port->sink, SIZE_MAX / 4);
@@ -484,7 +483,8 @@ void quorum_port_close(struct quorum_port *port, uint32_t linger_ms)
 
 bool quorum_port_is_quiet(const struct quorum_port *port)
 {
-    return port->link_count == 0 && list_is_empty(&port->dials) && list_is_empty(&port->receiving);
+    return port->link_count == 0 && list_is_empty(&port->dials) &&
+           list_is_empty(&port->receiving) && quorum_listen_is_quiet(port);
 }
 
 void quorum_port_detach(struct quorum_port *port)

@@ -50,7 +50,7 @@ struct quorum_port {
     uint32_t link_count;
     uint64_t last_link_id;
     struct list dials;
-    struct list listens;
+    struct own_listener *listener; /* NULL before the port was opened */
     bool is_open;
     bool is_closed;
 
@@ -101,6 +101,9 @@ void quorum_dial_lost(struct quorum_link *link);
 
 NODISCARD int quorum_listen_begin(struct quorum_port *port, struct errmsg *message);
 void quorum_listen_end(struct quorum_port *port);
+
+/* No name is looked up any more. */
+bool quorum_listen_is_quiet(const struct quorum_port *port);
 void quorum_listen_release_all(struct quorum_port *port);
 void quorum_port_accepted(struct quorum_port *port, struct tcp_stream *stream);
 
