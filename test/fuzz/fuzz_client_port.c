@@ -53,7 +53,6 @@ static void configure(struct service_config *config, uint8_t mode)
         .container_check_interval_ms = 1000,
         .container_max_per_minute = 10000,
         .audit_enabled = (mode & 1) != 0,
-        .read_only = (mode & 0x70) == 0x70,
         .audit_user = SLICE_LIT("fuzz"),
     };
     config->prep = (struct prep_config){
@@ -183,6 +182,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     zk_outbox_init(&host.outbox);
     standalone_init(&host.machine, &host.config);
     standalone_start(&host.machine, host.event.now_ms);
+    if ((data[0] & 0x70) == 0x70) {
+        service_stop(&host.machine.service, &host.outbox);
+        service_begin(&host.machine.service, SERVICE_READ_ONLY, true, host.event.now_ms);
+    }
     in = slice_part(in, 1, in.len);
     for (int32_t xid = 1; in.len >= 3 && host.opened < CONNS_OPENED; xid++) {
         uint8_t who = in.ptr[0];

@@ -39,7 +39,6 @@ struct service_config {
     size_t multi_response_bytes_max;     /* CVE-2026-100302 */
     int32_t container_check_interval_ms; /* znode.container.checkIntervalMs */
     int32_t container_max_per_minute;
-    bool read_only; /* not used any more: service_is_read_only says it */
     bool local_sessions_enabled;           /* localSessionsEnabled */
     bool local_sessions_upgrading_enabled; /* localSessionsUpgradingEnabled */
     bool audit_enabled;
