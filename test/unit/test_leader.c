@@ -338,12 +338,37 @@ static void test_diff_from_the_log_on_disk(void **state)
     (void)state;
     struct test_leader test;
     struct test_learner *learner = wants_log(&test, zxid_make(3, 1));
-    const int64_t zxids[] = {zxid_make(3, 2), zxid_make(3, 3), zxid_make(3, 4)};
+    const int64_t zxids[] = {zxid_make(3, 2), zxid_make(3, 3), zxid_make(3, 4), zxid_make(3, 5)};
     give_log(&test, learner, zxids, ARRAY_LEN(zxids), 0);
     test_learner_expect(learner, ZK_PACKET_DIFF, zxid_make(3, 5));
     expect_committed(learner, zxid_make(3, 2), zxid_make(3, 5));
     test_learner_expect(learner, ZK_PACKET_NEWLEADER, zxid_make(4, 0));
     test_leader_release(&test);
+}
+
+/* While the disk was read the commit log went on, and away from where the disk's ends. */
+static void test_a_commit_log_that_has_moved_on(void **state)
+{
+    (void)state;
+    const int64_t zxids[] = {zxid_make(3, 2), zxid_make(3, 3), zxid_make(3, 4), zxid_make(3, 5)};
+    for (int commits = 2; commits <= 3; commits++) {
+        struct test_leader test;
+        struct test_learner *learner = wants_log(&test, zxid_make(3, 1));
+        struct test_learner *a = &test.learners[0];
+        for (int i = 0; i < commits; i++) {
+            test_learner_open_session(&test, a, SESSION + i);
+        }
+        give_log(&test, learner, zxids, ARRAY_LEN(zxids), 0);
+        if (commits == 2) {
+            test_learner_expect(learner, ZK_PACKET_DIFF, zxid_make(4, 2));
+            expect_committed(learner, zxid_make(3, 2), zxid_make(3, 5));
+            test_learner_expect(learner, ZK_PACKET_PROPOSAL, zxid_make(4, 1));
+        } else {
+            test_learner_expect_nothing(learner);
+            assert_true(learner->wants_snapshot);
+        }
+        test_leader_release(&test);
+    }
 }
 
 /* Whatever is wrong with the log: a snapshot, and nothing of the log is sent. */
@@ -778,6 +803,7 @@ int main(void)
         cmocka_unit_test(test_snap_for_a_strange_epoch),
         cmocka_unit_test(test_diff_from_the_log_on_disk),
         cmocka_unit_test(test_a_log_with_a_gap_is_not_sent),
+        cmocka_unit_test(test_a_commit_log_that_has_moved_on),
         cmocka_unit_test(test_fresh_learners_get_a_snapshot),
         cmocka_unit_test(test_outstanding_proposals_reach_late_learners),
         cmocka_unit_test(test_commit_needs_a_quorum_of_disks),

@@ -236,7 +236,7 @@ static bool log_is_whole(const struct commit_log *log,
         }
         previous = zxid;
     }
-    return rest.len == 0 && previous <= log->max_zxid &&
+    return rest.len == 0 && previous == handler->asked_zxid && previous <= log->max_zxid &&
            (previous >= log->min_zxid || zxid_follows(previous, log->min_zxid));
 }
 

@@ -148,12 +148,13 @@ static inline uint32_t zxid_counter(int64_t zxid)
     return (uint32_t)zxid;
 }
 
-/* Does `zxid` follow `previous` without a gap? In one epoch by one; where a later epoch begins is
- * not looked at (testingonly.initialZxid lets it begin late). (ZOOKEEPER-4925.) */
+/* Does `zxid` follow `previous` without a gap? In one epoch by one; a later epoch begins with 1.
+ * (ZOOKEEPER-4925.) */
 static inline bool zxid_follows(int64_t previous, int64_t zxid)
 {
-    return zxid_epoch(zxid) == zxid_epoch(previous) ? zxid == previous + 1
-                                                    : zxid_epoch(zxid) > zxid_epoch(previous);
+    return zxid_epoch(zxid) == zxid_epoch(previous)
+               ? zxid == previous + 1
+               : zxid_epoch(zxid) > zxid_epoch(previous) && zxid_counter(zxid) == 1;
 }
 
 #endif
