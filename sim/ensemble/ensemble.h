@@ -226,7 +226,9 @@ struct member {
     uint64_t down_ns;           /* how long the next stay down is at least */
     bool is_starting;
     bool was_wiped;
-    bool is_damaged;     /* a snapshot is; the others can do without this disk */
+    bool is_damaged; /* one bit of a snapshot; a backup has it right */
+    char damaged_path[128];
+    uint64_t damaged_bit;
     enum disk_keep keep; /* of the power cut at a disk operation */
     bool kills_at_op;
     struct runtime **graveyard;

@@ -323,7 +323,7 @@ static bool lose_snapshot(struct ensemble_world *ensemble)
     struct newest_snapshot newest = {0};
     char path[128];
     struct member *member = some_member(ensemble, is_down);
-    if (member == NULL || !ghost_can_spare(member)) {
+    if (member == NULL || member->is_damaged || !ghost_can_spare(member)) {
         return false;
     }
     disk_list(&member->disk, "/data/version-2", consider_snapshot, &newest);
@@ -334,7 +334,9 @@ static bool lose_snapshot(struct ensemble_world *ensemble)
     snprintf(path, sizeof path, "/data/version-2/%s", newest.name);
     uint64_t bit = random_next(faults_dice(ensemble)) >> 1;
     bool is_flipped = disk_flip_bit(&member->disk, path, bit);
-    member->is_damaged = member->is_damaged || is_flipped;
+    member->is_damaged = is_flipped;
+    member->damaged_bit = bit;
+    snprintf(member->damaged_path, sizeof member->damaged_path, "%s", path);
     sim_trace("member %d: %s is damaged", member->id, newest.name);
     ghost_disk_changed(member);
     return is_flipped;

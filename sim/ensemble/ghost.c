@@ -222,18 +222,37 @@ static bool is_committed(const struct ensemble_world *ensemble, int64_t zxid)
 
 static bool has_durable_snapshot(struct member *member, int64_t zxid);
 
+static const struct log_place *find_place(const struct member_log *log, int64_t zxid)
+{
+    size_t low = 0;
+    size_t high = log->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (log->places[middle].zxid < zxid) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < log->count && log->places[low].zxid == zxid ? &log->places[low] : NULL;
+}
+
 /* What a running server has cut from its log was never committed (Z-INV9). */
 static void check_cut(struct member *member, const struct log_place *old, size_t count)
 {
     struct ensemble_world *ensemble = member->ensemble;
-    int64_t end = log_end(&member->log);
-    for (size_t i = count; i > 0 && old[i - 1].zxid > end; i--) {
+    int64_t first = member->log.count == 0 ? INT64_MAX : member->log.places[0].zxid;
+    for (size_t i = count; i > 0; i--) {
         int64_t zxid = old[i - 1].zxid;
+        bool is_purged = zxid < first && is_committed(ensemble, zxid);
+        if (is_purged || find_place(&member->log, zxid) != NULL) {
+            continue;
+        }
         if (is_committed(ensemble, zxid) && !has_durable_snapshot(member, zxid)) {
             ensemble_world_fail(ensemble,
                                 "Z-INV9: member %d has cut 0x%" PRIx64 ", which is committed",
                                 member->id, zxid);
-        } else if (zxid <= ghost_zxid(ensemble)) {
+        } else {
             ensemble_world_mark(ensemble, ENSEMBLE_MARK_TAIL_CUT);
         }
     }
@@ -275,21 +294,6 @@ void ghost_disk_changed(struct member *member)
     heap_free(log->places);
     *log = (struct member_log){.is_stale = true};
     member->applied = 0;
-}
-
-static const struct log_place *find_place(const struct member_log *log, int64_t zxid)
-{
-    size_t low = 0;
-    size_t high = log->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (log->places[middle].zxid < zxid) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < log->count && log->places[low].zxid == zxid ? &log->places[low] : NULL;
 }
 
 /* ---- what is durable ------------------------------------------------------------------------- */
@@ -618,14 +622,19 @@ static void look_leader(struct member *member, const struct member_view *view)
     }
 }
 
+static void look_syncs(struct member *member, const struct member_view *view)
+{
+    const struct member_view *before = &member->view;
+    uint64_t *marks = member->ensemble->campaign->marks;
+    marks[ENSEMBLE_MARK_SYNC_DIFF] += view->syncs_by_diff > before->syncs_by_diff;
+    marks[ENSEMBLE_MARK_SYNC_TRUNC] += view->syncs_by_trunc > before->syncs_by_trunc;
+    marks[ENSEMBLE_MARK_SYNC_SNAP] += view->syncs_by_snap > before->syncs_by_snap;
+}
+
 static void look_marks(struct member *member, const struct member_view *view)
 {
     struct ensemble_world *ensemble = member->ensemble;
     const struct member_view *before = &member->view;
-    uint64_t *marks = ensemble->campaign->marks;
-    marks[ENSEMBLE_MARK_SYNC_DIFF] += view->syncs_by_diff > before->syncs_by_diff;
-    marks[ENSEMBLE_MARK_SYNC_TRUNC] += view->syncs_by_trunc > before->syncs_by_trunc;
-    marks[ENSEMBLE_MARK_SYNC_SNAP] += view->syncs_by_snap > before->syncs_by_snap;
     if (before->is_leader && before->is_serving && view->is_looking) {
         ensemble_world_mark(ensemble, ENSEMBLE_MARK_LOST_QUORUM);
     }
@@ -654,11 +663,13 @@ void ghost_look(struct member *member)
     struct member_view view;
     const struct member_view before = member->view;
     member_look(member, &view);
+    look_syncs(member, &view);
     bool is_new = view.is_serving != before.is_serving || view.is_leader != before.is_leader ||
                   view.is_looking != before.is_looking || view.epoch != before.epoch ||
                   view.is_read_only != before.is_read_only;
     if (is_new && view.is_up) {
         ghost_epochs(member);
+        follow(member, INT64_MAX); /* its whole tail: what of it is cut later? */
         look_marks(member, &view);
         schedule_note(&member->ensemble->base.schedule, (uint64_t)member->id,
                       (uint64_t)view.is_serving << 2 | (uint64_t)view.is_leader << 1 |

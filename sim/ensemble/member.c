@@ -273,7 +273,9 @@ static void start_refused(struct member *member, const char *why)
     member->node = NULL;
     end_incarnation(member);
     if (member->is_damaged) {
-        member_wipe(member); /* what the message asks the administrator to do */
+        /* What the message asks the administrator to do. */
+        member->is_damaged = false;
+        (void)disk_flip_bit(&member->disk, member->damaged_path, member->damaged_bit);
     }
     post(member, EVENT_START, downtime_ns(member));
 }
