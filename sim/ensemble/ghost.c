@@ -220,6 +220,11 @@ static bool is_committed(const struct ensemble_world *ensemble, int64_t zxid)
     return count > 0 && ensemble->base.history.log[count - 1].zxid == zxid;
 }
 
+static bool is_on_quorum(struct ensemble_world *ensemble,
+                         int64_t zxid,
+                         const struct member *without,
+                         int *have,
+                         int *voters);
 static bool has_durable_snapshot(struct member *member, int64_t zxid);
 
 static const struct log_place *find_place(const struct member_log *log, int64_t zxid)
@@ -237,7 +242,9 @@ static const struct log_place *find_place(const struct member_log *log, int64_t 
     return low < log->count && log->places[low].zxid == zxid ? &log->places[low] : NULL;
 }
 
-/* What a running server has cut from its log was never committed (Z-INV9). */
+/* What a running server has cut from its log was never committed, or is durable on a quorum without
+ * it (Z-INV9). A follower that comes back is told to cut what its leader has not committed yet, and
+ * gets it again behind that; meanwhile the others may commit it, without its word of before. */
 static void check_cut(struct member *member, const struct log_place *old, size_t count)
 {
     struct ensemble_world *ensemble = member->ensemble;
@@ -248,10 +255,14 @@ static void check_cut(struct member *member, const struct log_place *old, size_t
         if (is_purged || find_place(&member->log, zxid) != NULL) {
             continue;
         }
-        if (is_committed(ensemble, zxid) && !has_durable_snapshot(member, zxid)) {
+        int have = 0;
+        int voters = 0;
+        if (is_committed(ensemble, zxid) && !has_durable_snapshot(member, zxid) &&
+            !is_on_quorum(ensemble, zxid, member, &have, &voters)) {
             ensemble_world_fail(ensemble,
-                                "Z-INV9: member %d has cut 0x%" PRIx64 ", which is committed",
-                                member->id, zxid);
+                                "Z-INV9: member %d has cut 0x%" PRIx64
+                                ", which is committed and durable on %d other disks of %d only",
+                                member->id, zxid, have, voters);
         } else {
             ensemble_world_mark(ensemble, ENSEMBLE_MARK_TAIL_CUT);
         }
@@ -366,19 +377,31 @@ static bool has_durable(struct member *member, int64_t zxid)
     return place != NULL ? is_durable_place(member, place) : has_durable_snapshot(member, zxid);
 }
 
-/* Z-INV7, Z-INV9: now that it is committed. */
-static void check_quorum(struct ensemble_world *ensemble, int64_t zxid, const struct member *by)
+/* Do so many voters, one perhaps left out, have it on their disks that no quorum can miss it? */
+static bool is_on_quorum(struct ensemble_world *ensemble,
+                         int64_t zxid,
+                         const struct member *without,
+                         int *have,
+                         int *voters)
 {
-    int voters = 0;
-    int have = 0;
+    *have = 0;
+    *voters = 0;
     for (int i = 0; i < ensemble->options.member_count; i++) {
         struct member *member = &ensemble->members[i];
         if (!member->is_observer) {
-            voters += 1;
-            have += has_durable(member, zxid);
+            *voters += 1;
+            *have += member != without && has_durable(member, zxid);
         }
     }
-    if (have * 2 <= voters) {
+    return *have * 2 > *voters;
+}
+
+/* Z-INV7, Z-INV9: now that it is committed. */
+static void check_quorum(struct ensemble_world *ensemble, int64_t zxid, const struct member *by)
+{
+    int have = 0;
+    int voters = 0;
+    if (!is_on_quorum(ensemble, zxid, NULL, &have, &voters)) {
         ensemble_world_fail(ensemble,
                             "Z-INV9: member %d shows 0x%" PRIx64 ", durable on %d of %d disks only",
                             by->id, zxid, have, voters);
