@@ -44,15 +44,21 @@ int64_t ghost_zxid(const struct ensemble_world *ensemble)
     return history->log_count == 0 ? 0 : history->log[history->log_count - 1].zxid;
 }
 
-int64_t ghost_last_txn(const struct ensemble_world *ensemble)
+/* The last txn of G below that zxid; 0: none. */
+static int64_t last_txn_below(const struct ensemble_world *ensemble, int64_t zxid)
 {
     const struct history *history = &ensemble->base.history;
     for (size_t i = history->log_count; i > 0; i--) {
-        if (!slice_is_null(history->log[i - 1].bytes)) {
+        if (history->log[i - 1].zxid < zxid && !slice_is_null(history->log[i - 1].bytes)) {
             return history->log[i - 1].zxid;
         }
     }
     return 0;
+}
+
+int64_t ghost_last_txn(const struct ensemble_world *ensemble)
+{
+    return last_txn_below(ensemble, INT64_MAX);
 }
 
 static int64_t epoch_of(int64_t zxid)
@@ -568,7 +574,9 @@ static void look_applied(struct member *member, const struct member_view *view)
         return;
     }
     size_t count = ghost_count_to(ensemble, view->zxid);
-    if (view->zxid != 0 && !is_committed(ensemble, view->zxid)) {
+    /* The beginning of an epoch is no txn: a leader that was late has one that G has not. */
+    bool is_txn = view->zxid > epoch_of(view->zxid) << COUNTER_BITS;
+    if (is_txn && !is_committed(ensemble, view->zxid)) {
         ensemble_world_fail(ensemble,
                             "Z-INV2: member %d has applied 0x%" PRIx64 ", which is not in G",
                             member->id, view->zxid);
@@ -617,12 +625,14 @@ static void note_epoch(struct member *member, int64_t epoch)
     ensemble->campaign->leaders += 1;
 }
 
-/* It begins to serve as a leader: all of G is its own, and what it has beyond becomes G. */
+/* It begins to serve as a leader: all of G that is older than its epoch is its own, and what it has
+ * beyond becomes G. A later epoch may have committed already: the word that made it a leader was
+ * long on its way, it has lost its quorum since and can commit nothing. */
 static void look_leader(struct member *member, const struct member_view *view)
 {
     struct ensemble_world *ensemble = member->ensemble;
     int64_t first = view->epoch << COUNTER_BITS;
-    int64_t needed = ghost_last_txn(ensemble);
+    int64_t needed = last_txn_below(ensemble, first);
     sim_trace("member %d serves as the leader of epoch %" PRId64 " at 0x%" PRIx64, member->id,
               view->epoch, view->zxid);
     note_epoch(member, view->epoch);
