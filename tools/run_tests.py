@@ -9,6 +9,7 @@ when nothing failed.
 """
 
 import argparse
+import concurrent.futures
 import os
 import re
 import signal
@@ -24,6 +25,10 @@ LOGS = ROOT / "build/test-logs"
 # The whole run ends before this, whatever hangs; a suite that finds too little time left fails.
 TOTAL_SECONDS_MAX = 55 * 60
 FAILURE_LINES_MAX = 40
+
+# Runs beside the others from its place in the order on, with what they leave of the machine: most of it is one long
+# check of every source, while tests of real processes wait a good deal.
+BACKGROUND = {"check"}
 
 # More failures than this are no mood of the machine.
 RETRIED_MAX = 12
@@ -55,8 +60,9 @@ class Results:
 
 
 class Runner:
-    def __init__(self, jobs):
+    def __init__(self, jobs, prefix=()):
         self.jobs = jobs
+        self.prefix = list(prefix)  # of every command
         self.start = time.monotonic()
         self.log_path = None
 
@@ -70,6 +76,7 @@ class Runner:
         seconds = min(seconds_max, self.seconds_left())
         if seconds <= 0:
             return 124, "no time was left to run it"
+        command = self.prefix + list(command)
         with open(self.log_path, "ab") as log:
             log.write(f"$ {' '.join(map(str, command))}\n".encode())
             log.flush()
@@ -177,7 +184,7 @@ def suite_corpus(runner):
 
 
 def suite_check(runner):
-    return ctest(runner, "release", r"^check\.")
+    return ctest(runner, "release", r"^check\.", TOTAL_SECONDS_MAX)
 
 
 def suite_fuzz(runner):
@@ -367,7 +374,7 @@ def run_suite(runner, name):
     runner.log_path = LOGS / f"{name}.log"
     runner.log_path.write_bytes(b"")
     began = time.monotonic()
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and name not in BACKGROUND:
         print(f"{name:<16} ...\r", end="", flush=True)
     results = SUITES[name](runner)
     if not (results.passed or results.failures):
@@ -383,6 +390,22 @@ def run_suite(runner, name):
     return results
 
 
+def run_suites(runner, names):
+    """{name: Results}, in the order of the names."""
+    beside = Runner(runner.jobs, ("nice", "-n", "19"))
+    beside.start = runner.start
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
+        running = {}
+        done = {}
+        for name in names:
+            if name in BACKGROUND:
+                running[name] = pool.submit(run_suite, beside, name)
+            else:
+                done[name] = run_suite(runner, name)
+        done.update({name: future.result() for name, future in running.items()})
+    return {name: done[name] for name in names}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -393,7 +416,7 @@ def main():
         parser.error(f"no suite is called {unknown[0]}; there are: {' '.join(SUITES)}")
     LOGS.mkdir(parents=True, exist_ok=True)
     runner = Runner(arguments.jobs)
-    done = {name: run_suite(runner, name) for name in arguments.suites or SUITES}
+    done = run_suites(runner, arguments.suites or list(SUITES))
     passed = sum(r.passed for r in done.values())
     failed = sum(len(r.failures) for r in done.values())
     skipped = sum(r.skipped for r in done.values())
