@@ -48,7 +48,7 @@ def header(data):
     return [f"Machine: {machine.description()}",
             f"Disk: one 4 KiB write made durable takes p50 {p50:.0f} us, p99 {p99:.0f} us",
             f"Three Apache ZooKeeper {NEWEST} (-Xmx512m each) and three Samsa servers on this machine, one ensemble at "
-            "work at a time; clients are spread over all three; C x D is C connections with D requests in flight on each",
+            "work at a time; clients are spread over all three; C x D: C connections with D requests in flight on each",
             f"zoo.cfg of all: {' '.join(f'{key}={value}' for key, value in CONFIGURATION.items())}"]
 
 

@@ -1,8 +1,8 @@
 """Ensembles of Apache's servers and ours in one: every member does its part, whoever leads.
 
-Under load (zk_history.py) a cluster of three Apache servers becomes one of three of ours, server by server, and goes back;
-leaders are killed; a server comes back by each kind of synchronisation. Nothing acknowledged is lost, no session, no
-order; and at the end all trees are equal.
+Under load (zk_history.py) a cluster of three Apache servers becomes one of three of ours, server by server, and goes
+back; leaders are killed; a server comes back by each kind of synchronisation. Nothing acknowledged is lost, no session,
+no order; and at the end all trees are equal.
 """
 
 import sys
@@ -94,7 +94,8 @@ def start_with_leader(one, wanted):
     assert one.leader() == wanted, one.modes()
 
 
-@pytest.mark.parametrize("kinds", [("samsa",) * 3, (NEW, "samsa", NEW), ("samsa", NEW, "samsa"), ("samsa", "samsa", NEW)],
+@pytest.mark.parametrize("kinds", [("samsa",) * 3, (NEW, "samsa", NEW), ("samsa", NEW, "samsa"),
+                                   ("samsa", "samsa", NEW)],
                          ids=lambda kinds: "-".join(kinds))
 def test_leaders_die_one_after_another(ensemble, kinds):
     one = ensemble(kinds).start()

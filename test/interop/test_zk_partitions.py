@@ -1,7 +1,7 @@
 """Ensembles whose network is cut: each server has a network namespace and an address of its own (needs root).
 
-A cut loses packets in silence, as a pulled cable does: nobody is told by a reset.  Under load nothing acknowledged may be
-lost, a part without a quorum stops serving within its limits, and the whole is well again after the healing.
+A cut loses packets in silence, as a pulled cable does: nobody is told by a reset.  Under load nothing acknowledged may
+be lost, a part without a quorum stops serving within its limits, and the whole is well again after the healing.
 """
 
 import os

@@ -459,3 +459,36 @@ void test_learner_open_session(struct test_leader *test,
     test_learner_send(test, learner, ZK_PACKET_ACK, zxid, SLICE_NULL);
     test_learner_expect(learner, ZK_PACKET_COMMIT, zxid);
 }
+
+struct slice test_leader_set_data_body(void)
+{
+    static const uint8_t body[] = {0,   0,   0, 10, '/', 'z', 'o', 'o', 'k', 'e', 'e', 'p',
+                                   'e', 'r', 0, 0,  0,   1,   'v', 255, 255, 255, 255};
+    return slice_of(body, sizeof body);
+}
+
+/* A path of 10 bytes: "/zookeeper" has them. */
+struct slice test_leader_sync_body(void)
+{
+    return slice_part(test_leader_set_data_body(), 0, 14);
+}
+
+struct test_learner *test_leader_led_by_two(struct test_leader *test)
+{
+    test_leader_init(test);
+    test_leader_load(test, 3, 5);
+    test_leader_start(test, 3, 3);
+    struct test_learner *learner = test_learner_join(test, 0, 2);
+    assert_true(test->peer.is_serving);
+    assert_string_equal(test->peer.zab_state, "BROADCAST");
+    return learner;
+}
+
+int64_t test_leader_propose(struct test_leader *test, struct test_learner *learner, int32_t cxid)
+{
+    int64_t before = test->proposed_zxid;
+    test_learner_request(test, learner, TEST_LEADER_SESSION, cxid, ZK_OP_SET_DATA,
+                         test_leader_set_data_body());
+    assert_true(test->proposed_zxid > before);
+    return test->proposed_zxid;
+}

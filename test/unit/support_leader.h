@@ -106,4 +106,15 @@ void test_learner_request(struct test_leader *test,
 /* A txn "setData /node" with this zxid, as in the log; lives until the next call. */
 struct slice test_leader_txn(int64_t zxid);
 
+/* The session that tests of requests use. */
+#define TEST_LEADER_SESSION INT64_C(0x200000000000001)
+
+/* Leads server 2, learner 0, in broadcast. */
+struct test_learner *test_leader_led_by_two(struct test_leader *test);
+
+/* A setData of "/zookeeper" by that session at the learner; the zxid that it became. */
+int64_t test_leader_propose(struct test_leader *test, struct test_learner *learner, int32_t cxid);
+struct slice test_leader_set_data_body(void);
+struct slice test_leader_sync_body(void);
+
 #endif

@@ -9,40 +9,6 @@
 
 #include <cmocka.h>
 
-#define SESSION INT64_C(0x200000000000001)
-
-static struct slice set_data_body(void)
-{
-    static const uint8_t body[] = {0,   0,   0, 10, '/', 'z', 'o', 'o', 'k', 'e', 'e', 'p',
-                                   'e', 'r', 0, 0,  0,   1,   'v', 255, 255, 255, 255};
-    return slice_of(body, sizeof body);
-}
-
-/* A path of 10 bytes: "/zookeeper" has them. */
-static struct slice sync_body(void)
-{
-    return slice_part(set_data_body(), 0, 14);
-}
-
-static struct test_learner *led_by_two(struct test_leader *test)
-{
-    test_leader_init(test);
-    test_leader_load(test, 3, 5);
-    test_leader_start(test, 3, 3);
-    struct test_learner *learner = test_learner_join(test, 0, 2);
-    assert_true(test->peer.is_serving);
-    assert_string_equal(test->peer.zab_state, "BROADCAST");
-    return learner;
-}
-
-static int64_t propose(struct test_leader *test, struct test_learner *learner, int32_t cxid)
-{
-    int64_t before = test->proposed_zxid;
-    test_learner_request(test, learner, SESSION, cxid, ZK_OP_SET_DATA, set_data_body());
-    assert_true(test->proposed_zxid > before);
-    return test->proposed_zxid;
-}
-
 /* ---- phases -------------------------------------------------------------------------- */
 
 static void test_phases_wait_for_quorum_and_disk(void **state)
@@ -186,7 +152,7 @@ static void test_a_server_that_comes_back_replaces_itself(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *old = led_by_two(&test);
+    struct test_learner *old = test_leader_led_by_two(&test);
     struct test_learner *new = test_learner_join(&test, 1, 2);
     test_learner_expect_closed(old, "connected again");
     assert_true(new->is_open);
@@ -197,7 +163,7 @@ static void test_silent_links_are_closed(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *follower = led_by_two(&test);
+    struct test_learner *follower = test_leader_led_by_two(&test);
     struct test_learner *silent = test_learner_connect(&test, 1);
     for (int i = 0; i < 9; i++) {
         test_leader_advance(&test, TEST_LEADER_TICK_MS);
@@ -242,7 +208,7 @@ static void test_diff_from_the_commit_log(void **state)
 {
     (void)state;
     struct test_leader test;
-    led_by_two(&test);
+    test_leader_led_by_two(&test);
     struct test_learner *learner = late_learner(&test, zxid_make(3, 2));
     test_learner_expect(learner, ZK_PACKET_DIFF, zxid_make(3, 5));
     expect_committed(learner, zxid_make(3, 3), zxid_make(3, 5));
@@ -256,7 +222,7 @@ static void test_trunc(void **state)
 {
     (void)state;
     struct test_leader test;
-    led_by_two(&test);
+    test_leader_led_by_two(&test);
     struct test_learner *learner = late_learner(&test, zxid_make(3, 9));
     test_learner_expect(learner, ZK_PACKET_TRUNC, zxid_make(3, 5));
     test_learner_expect(learner, ZK_PACKET_NEWLEADER, zxid_make(4, 0));
@@ -356,7 +322,7 @@ static void test_a_commit_log_that_has_moved_on(void **state)
         struct test_learner *learner = wants_log(&test, zxid_make(3, 1));
         struct test_learner *a = &test.learners[0];
         for (int i = 0; i < commits; i++) {
-            test_learner_open_session(&test, a, SESSION + i);
+            test_learner_open_session(&test, a, TEST_LEADER_SESSION + i);
         }
         give_log(&test, learner, zxids, ARRAY_LEN(zxids), 0);
         if (commits == 2) {
@@ -419,9 +385,9 @@ static void test_outstanding_proposals_reach_late_learners(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    test_learner_open_session(&test, a, SESSION);
-    int64_t zxid = propose(&test, a, 1);
+    struct test_learner *a = test_leader_led_by_two(&test);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
+    int64_t zxid = test_leader_propose(&test, a, 1);
     test_learner_expect(a, ZK_PACKET_PROPOSAL, zxid);
     struct test_learner *b = late_learner(&test, zxid_make(3, 5));
     test_learner_expect(b, ZK_PACKET_DIFF, zxid_make(4, 1));
@@ -445,19 +411,19 @@ static void test_commit_needs_a_quorum_of_disks(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
+    struct test_learner *a = test_leader_led_by_two(&test);
     struct test_learner *b = test_learner_join(&test, 1, 3);
-    test_learner_open_session(&test, a, SESSION);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
     test_learner_expect(b, ZK_PACKET_PROPOSAL, zxid_make(4, 1));
     test_learner_expect(b, ZK_PACKET_COMMIT, zxid_make(4, 1));
     test.persists_at_once = false;
-    int64_t zxid = propose(&test, a, 1);
+    int64_t zxid = test_leader_propose(&test, a, 1);
     test_learner_expect(a, ZK_PACKET_PROPOSAL, zxid);
     test_learner_send(&test, a, ZK_PACKET_ACK, zxid, SLICE_NULL);
     test_learner_expect_nothing(a); /* our own disk has not got it, and b has not said so */
     test_learner_send(&test, b, ZK_PACKET_ACK, zxid, SLICE_NULL);
     test_learner_expect(a, ZK_PACKET_COMMIT, zxid);
-    int64_t next = propose(&test, a, 2);
+    int64_t next = test_leader_propose(&test, a, 2);
     test_learner_expect(a, ZK_PACKET_PROPOSAL, next);
     test_leader_persist(&test, next);
     test_learner_expect_nothing(a);
@@ -470,12 +436,12 @@ static void test_observers_are_informed(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    test_learner_open_session(&test, a, SESSION);
+    struct test_learner *a = test_leader_led_by_two(&test);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
     struct test_learner *observer = test_learner_connect(&test, 1);
     test_learner_introduce(&test, observer, ZK_PACKET_OBSERVERINFO, 4, 3);
     test_learner_expect(observer, ZK_PACKET_LEADERINFO, zxid_make(4, 0));
-    int64_t zxid = propose(&test, a, 1);
+    int64_t zxid = test_leader_propose(&test, a, 1);
     test_learner_ack_epoch(&test, observer, zxid_make(4, 1), 3);
     test_learner_expect(observer, ZK_PACKET_DIFF, zxid_make(4, 1));
     test_learner_expect(observer, ZK_PACKET_NEWLEADER, zxid_make(4, 0)); /* no proposal before */
@@ -494,11 +460,11 @@ static void test_acknowledgements_that_cannot_be(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
+    struct test_learner *a = test_leader_led_by_two(&test);
     struct test_learner *b = test_learner_join(&test, 1, 3);
-    test_learner_open_session(&test, a, SESSION);
-    int64_t first = propose(&test, a, 1);
-    int64_t second = propose(&test, a, 2);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
+    int64_t first = test_leader_propose(&test, a, 1);
+    int64_t second = test_leader_propose(&test, a, 2);
     /* twice, late, of another epoch: nothing */
     test_learner_send(&test, a, ZK_PACKET_ACK, zxid_make(4, 1), SLICE_NULL);
     test_learner_send(&test, a, ZK_PACKET_ACK, zxid_make(2, 7), SLICE_NULL);
@@ -527,10 +493,10 @@ static void test_an_unacknowledged_proposal_ends_the_link(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
+    struct test_learner *a = test_leader_led_by_two(&test);
     struct test_learner *b = test_learner_join(&test, 1, 3);
-    test_learner_open_session(&test, a, SESSION);
-    int64_t zxid = propose(&test, a, 1);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
+    int64_t zxid = test_leader_propose(&test, a, 1);
     test_learner_send(&test, a, ZK_PACKET_ACK, zxid, SLICE_NULL);
     for (int i = 0; i < 6; i++) {
         test_leader_advance(&test, TEST_LEADER_TICK_MS);
@@ -548,11 +514,11 @@ static void test_a_learner_that_does_not_read_is_dropped(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
+    struct test_learner *a = test_leader_led_by_two(&test);
     struct test_learner *b = test_learner_join(&test, 1, 3);
-    test_learner_open_session(&test, a, SESSION);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
     b->link.output_bytes = LEADER_LINK_OUTPUT_MAX + 1;
-    propose(&test, a, 1);
+    test_leader_propose(&test, a, 1);
     test_learner_expect_closed(b, "too long to read");
     assert_true(a->is_open);
     test_leader_release(&test);
@@ -563,11 +529,12 @@ static void test_zxids_are_used_up(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    test_learner_open_session(&test, a, SESSION);
+    struct test_learner *a = test_leader_led_by_two(&test);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
     int64_t last = zxid_make(4, UINT32_MAX - 1);
     test.peer.prep.last_zxid = last;
-    test_learner_request(&test, a, SESSION, 1, ZK_OP_SET_DATA, set_data_body());
+    test_learner_request(&test, a, TEST_LEADER_SESSION, 1, ZK_OP_SET_DATA,
+                         test_leader_set_data_body());
     assert_int_equal(test.peer.state, PEER_LOOKING);
     assert_int_equal(test.proposed_zxid, zxid_make(4, 1));
     assert_false(a->is_open);
@@ -579,213 +546,15 @@ static void test_the_tail_of_the_log_is_kept(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    test_learner_open_session(&test, a, SESSION);
-    int64_t zxid = propose(&test, a, 1);
+    struct test_learner *a = test_leader_led_by_two(&test);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
+    int64_t zxid = test_leader_propose(&test, a, 1);
     test_learner_lost(&test, a);
     test_leader_settle(&test);
     test_leader_advance(&test, 2 * TEST_LEADER_TICK_MS);
     assert_int_equal(test.peer.state, PEER_LOOKING);
     assert_int_equal(test.peer.service.tree.last_processed_zxid, zxid);
     assert_int_equal(test.peer.election.own.zxid, zxid);
-    test_leader_release(&test);
-}
-
-/* ---- sessions and syncs -------------------------------------------------------------- */
-
-static int32_t error_of(struct slice txn)
-{
-    return (int32_t)load_be32(txn.ptr + 28) == ZK_OP_ERROR ? (int32_t)load_be32(txn.ptr + 32)
-                                                           : ZK_ERR_OK;
-}
-
-/* Asks as a client of the learner's; what it becomes at the leader. */
-static int32_t ask(struct test_leader *test,
-                   struct test_learner *learner,
-                   int64_t session_id,
-                   int32_t type,
-                   struct slice body)
-{
-    test_learner_request(test, learner, session_id, 7, type, body);
-    int64_t zxid = test->proposed_zxid;
-    struct quorum_packet packet = test_learner_next(learner);
-    while (packet.type != ZK_PACKET_PROPOSAL || packet.zxid != zxid) {
-        assert_int_not_equal(packet.type, -1);
-        packet = test_learner_next(learner);
-    }
-    int32_t error = error_of(packet.data);
-    test_learner_send(test, learner, ZK_PACKET_ACK, zxid, SLICE_NULL);
-    return error;
-}
-
-static void test_sessions_have_owners(void **state)
-{
-    (void)state;
-    struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    struct test_learner *b = test_learner_join(&test, 1, 3);
-    test_learner_open_session(&test, a, SESSION);
-    assert_int_equal(ask(&test, a, SESSION, ZK_OP_SET_DATA, set_data_body()), ZK_ERR_OK);
-    assert_int_equal(ask(&test, b, SESSION, ZK_OP_SET_DATA, set_data_body()), ZK_ERR_SESSIONMOVED);
-    assert_int_equal(ask(&test, b, 4711, ZK_OP_SET_DATA, set_data_body()), ZK_ERR_SESSIONEXPIRED);
-    /* It moves to b by REVALIDATE. */
-    uint8_t data[12];
-    store_be64(data, (uint64_t)SESSION);
-    store_be32(data + 8, 5000);
-    while (test_learner_next(b).type != -1) {
-    }
-    test_learner_send(&test, b, ZK_PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
-    int64_t session_id = 0;
-    bool is_valid = false;
-    struct quorum_packet packet = test_learner_expect(b, ZK_PACKET_REVALIDATE, -1);
-    assert_int_equal(quorum_read_revalidated(packet.data, &session_id, &is_valid), ERR_OK);
-    assert_true(is_valid && session_id == SESSION);
-    assert_int_equal(ask(&test, b, SESSION, ZK_OP_SET_DATA, set_data_body()), ZK_ERR_OK);
-    assert_int_equal(ask(&test, a, SESSION, ZK_OP_SET_DATA, set_data_body()), ZK_ERR_SESSIONMOVED);
-    /* Its end is for its owner to ask for; then it is no session any more. */
-    assert_int_equal(ask(&test, a, SESSION, ZK_OP_CLOSE_SESSION, SLICE_LIT("")),
-                     ZK_ERR_SESSIONMOVED);
-    assert_int_equal(ask(&test, b, SESSION, ZK_OP_CLOSE_SESSION, SLICE_LIT("")), ZK_ERR_OK);
-    while (test_learner_next(b).type != -1) {
-    }
-    test_learner_send(&test, b, ZK_PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
-    packet = test_learner_expect(b, ZK_PACKET_REVALIDATE, -1);
-    assert_int_equal(quorum_read_revalidated(packet.data, &session_id, &is_valid), ERR_OK);
-    assert_false(is_valid);
-    assert_int_equal(ask(&test, b, SESSION, ZK_OP_SET_DATA, set_data_body()),
-                     ZK_ERR_SESSIONEXPIRED);
-    test_leader_release(&test);
-}
-
-static void test_pings_keep_sessions_alive(void **state)
-{
-    (void)state;
-    struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    test_learner_open_session(&test, a, SESSION);
-    test_learner_open_session(&test, a, SESSION + 1);
-    uint8_t touched[12];
-    store_be64(touched, (uint64_t)SESSION);
-    store_be32(touched + 8, 10000);
-    for (int i = 0; i < 14; i++) {
-        test_leader_advance(&test, TEST_LEADER_TICK_MS);
-        test_learner_send(&test, a, ZK_PACKET_PING, 0, slice_of(touched, sizeof touched));
-        if (test.proposed_zxid > test.peer.leader->last_committed) {
-            test_learner_send(&test, a, ZK_PACKET_ACK, test.proposed_zxid, SLICE_NULL);
-        }
-    }
-    assert_non_null(session_table_find(&test.peer.service.sessions, SESSION));
-    assert_null(session_table_find(&test.peer.service.sessions, SESSION + 1));
-    test_leader_release(&test);
-}
-
-static void test_requests_that_no_client_may_make(void **state)
-{
-    (void)state;
-    struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    test_learner_open_session(&test, a, SESSION);
-    assert_int_equal(ask(&test, a, SESSION, ZK_OP_DELETE_CONTAINER, sync_body()),
-                     ZK_ERR_UNIMPLEMENTED);
-    assert_int_equal(ask(&test, a, SESSION, ZK_OP_GET_DATA, sync_body()), ZK_ERR_UNIMPLEMENTED);
-    assert_int_equal(ask(&test, a, SESSION, 12345, sync_body()), ZK_ERR_UNIMPLEMENTED);
-    assert_int_equal(ask(&test, a, SESSION, ZK_OP_SET_DATA, SLICE_LIT("torn")),
-                     ZK_ERR_MARSHALLINGERROR);
-    assert_int_equal(ask(&test, a, SESSION, ZK_OP_CREATE_SESSION, SLICE_LIT("")),
-                     ZK_ERR_MARSHALLINGERROR);
-    assert_int_equal(ask(&test, a, 0, ZK_OP_CREATE_SESSION, SLICE_LIT("\0\0\x10\0")),
-                     ZK_ERR_BADARGUMENTS);
-    test_learner_send(&test, a, ZK_PACKET_REQUEST, -1, SLICE_LIT("short"));
-    test_learner_expect_closed(a, "cannot be decoded");
-    test_leader_release(&test);
-}
-
-static void test_a_sync_is_confirmed_by_a_quorum(void **state)
-{
-    (void)state;
-    struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    struct test_learner *b = test_learner_join(&test, 1, 3);
-    test_learner_open_session(&test, a, SESSION);
-    test_learner_expect(b, ZK_PACKET_PROPOSAL, zxid_make(4, 1));
-    test_learner_expect(b, ZK_PACKET_COMMIT, zxid_make(4, 1));
-    /* Two syncs: the second shares no round with the first, which is on its way already. */
-    test_learner_request(&test, a, SESSION, 1, ZK_OP_SYNC, sync_body());
-    test_learner_expect(a, ZK_PACKET_PING, zxid_make(4, 1));
-    test_learner_expect(b, ZK_PACKET_PING, zxid_make(4, 1));
-    test_learner_request(&test, b, SESSION, 1, ZK_OP_SYNC, sync_body());
-    test_learner_expect_nothing(a);
-    test_learner_send(&test, b, ZK_PACKET_PING, zxid_make(4, 1), SLICE_LIT(""));
-    test_learner_expect(a, ZK_PACKET_SYNC, 0);
-    test_learner_expect(b, ZK_PACKET_PING, zxid_make(4, 1)); /* the second round */
-    test_learner_expect(a, ZK_PACKET_PING, zxid_make(4, 1));
-    test_learner_expect_nothing(b);
-    /* a's answer to the first ping says nothing about the second */
-    test_learner_send(&test, a, ZK_PACKET_PING, zxid_make(4, 1), SLICE_LIT(""));
-    test_learner_expect_nothing(b);
-    test_learner_send(&test, a, ZK_PACKET_PING, zxid_make(4, 1), SLICE_LIT(""));
-    test_learner_expect(b, ZK_PACKET_SYNC, 0);
-    test_leader_release(&test);
-}
-
-static void test_a_sync_waits_for_what_was_proposed(void **state)
-{
-    (void)state;
-    struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    test_learner_open_session(&test, a, SESSION);
-    int64_t zxid = propose(&test, a, 1);
-    test_learner_expect(a, ZK_PACKET_PROPOSAL, zxid);
-    test_learner_request(&test, a, SESSION, 2, ZK_OP_SYNC, sync_body());
-    test_learner_expect(a, ZK_PACKET_PING, zxid);
-    test_learner_send(&test, a, ZK_PACKET_PING, zxid, SLICE_LIT(""));
-    test_learner_expect_nothing(a);
-    test_learner_send(&test, a, ZK_PACKET_ACK, zxid, SLICE_NULL);
-    test_learner_expect(a, ZK_PACKET_COMMIT, zxid);
-    test_learner_expect(a, ZK_PACKET_SYNC, 0);
-    test_leader_release(&test);
-}
-
-/* A write of the same session behind the sync: its commit confirms the sync, and follows it. */
-static void test_a_sync_is_answered_before_what_came_after_it(void **state)
-{
-    (void)state;
-    struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    test_learner_open_session(&test, a, SESSION);
-    test_learner_request(&test, a, SESSION, 2, ZK_OP_SYNC, sync_body());
-    test_learner_expect(a, ZK_PACKET_PING, zxid_make(4, 1));
-    int64_t zxid = propose(&test, a, 3);
-    test_learner_expect(a, ZK_PACKET_PROPOSAL, zxid);
-    test_learner_send(&test, a, ZK_PACKET_ACK, zxid, SLICE_NULL);
-    test_learner_expect(a, ZK_PACKET_SYNC, 0);
-    test_learner_expect(a, ZK_PACKET_COMMIT, zxid);
-    test_leader_release(&test);
-}
-
-/* The follower of the round dies, another one takes its place: the round goes on with it. */
-static void test_a_round_survives_its_followers(void **state)
-{
-    (void)state;
-    struct test_leader test;
-    struct test_learner *a = led_by_two(&test);
-    struct test_learner *b = test_learner_join(&test, 1, 3);
-    test_learner_open_session(&test, a, SESSION);
-    test_learner_send(&test, b, ZK_PACKET_ACK, zxid_make(4, 1), SLICE_NULL);
-    test_learner_request(&test, b, SESSION, 2, ZK_OP_SYNC, sync_body());
-    test_learner_lost(&test, a);
-    while (test_learner_next(b).type != -1) {
-    }
-    test_learner_lost(&test, b);
-    struct test_learner *c = test_learner_join(&test, 2, 2);
-    test_learner_request(&test, c, SESSION, 2, ZK_OP_SYNC, sync_body());
-    test_learner_expect_nothing(c);
-    test_leader_advance(&test, TEST_LEADER_TICK_MS / 2);
-    test_learner_expect(c, ZK_PACKET_PING, zxid_make(4, 1));
-    test_learner_send(&test, c, ZK_PACKET_PING, zxid_make(4, 1), SLICE_LIT(""));
-    test_learner_expect(c, ZK_PACKET_PING, zxid_make(4, 1));
-    test_learner_send(&test, c, ZK_PACKET_PING, zxid_make(4, 1), SLICE_LIT(""));
-    test_learner_expect(c, ZK_PACKET_SYNC, 0);
     test_leader_release(&test);
 }
 
@@ -813,13 +582,6 @@ int main(void)
         cmocka_unit_test(test_a_learner_that_does_not_read_is_dropped),
         cmocka_unit_test(test_zxids_are_used_up),
         cmocka_unit_test(test_the_tail_of_the_log_is_kept),
-        cmocka_unit_test(test_sessions_have_owners),
-        cmocka_unit_test(test_pings_keep_sessions_alive),
-        cmocka_unit_test(test_requests_that_no_client_may_make),
-        cmocka_unit_test(test_a_sync_is_confirmed_by_a_quorum),
-        cmocka_unit_test(test_a_sync_waits_for_what_was_proposed),
-        cmocka_unit_test(test_a_sync_is_answered_before_what_came_after_it),
-        cmocka_unit_test(test_a_round_survives_its_followers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
