@@ -15,8 +15,9 @@ from .process import ServerDied, ServerProcess
 from .servers import ApacheServer, SamsaServer, Server, project_root, samsa_program
 
 __all__ = [
-    "ApacheBroker", "ApacheServer", "Broker", "Ensemble", "KAFKA_CLIENT_4", "KAFKA_NEWEST",
-    "KAFKA_OLDEST", "KAFKA_VERSIONS", "Loopback", "NEWEST", "Namespaces", "PeerUnavailable", "SamsaBroker", "SamsaServer", "Server", "ServerDied", "ServerProcess", "VERSIONS",
-    "class_path", "cluster_members", "free_port", "java_program", "kafka_class_path",
-    "kafka_client_class_path", "namespaces_work", "project_root", "samsa_broker_program", "samsa_program",
+    "ApacheBroker", "ApacheServer", "Broker", "Ensemble", "KAFKA_CLIENT_4", "KAFKA_NEWEST", "KAFKA_OLDEST",
+    "KAFKA_VERSIONS", "Loopback", "NEWEST", "Namespaces", "PeerUnavailable", "SamsaBroker", "SamsaServer",
+    "Server", "ServerDied", "ServerProcess", "VERSIONS", "class_path", "cluster_members", "free_port",
+    "java_program", "kafka_class_path", "kafka_client_class_path", "namespaces_work", "project_root",
+    "samsa_broker_program", "samsa_program",
 ]
