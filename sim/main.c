@@ -14,16 +14,14 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "sim/crash_everywhere.h"
 #include "sim/log_sim.h"
-#include "sim/world.h"
+#include "sim/running_seed.h"
 
 #define EXIT_USAGE 2
 #define EXIT_UNREACHED 1
@@ -42,61 +40,14 @@ struct arguments {
     bool digests; /* one line a seed */
 };
 
-static volatile sig_atomic_t dying;
-static uint64_t running_seed;
-
-/* The server is in this process: when it dies, the seed must still be told. */
-static void on_death(int signal_number)
-{
-    char text[96];
-    if (dying != 0) {
-        _exit(VERDICT_CRASH);
-    }
-    dying = 1;
-    /* Neither is safe in a handler, and nothing better is left to do: a second death ends it
-     * above. */
-    /* NOLINTBEGIN(bugprone-signal-handler) */
-    fflush(stdout);
-    int len = snprintf(text, sizeof text, "seed %" PRIu64 ": CRASH, signal %d\n", running_seed,
-                       signal_number);
-    /* NOLINTEND(bugprone-signal-handler) */
-    if (len > 0 && write(STDOUT_FILENO, text, (size_t)len) < 0) {
-        _exit(VERDICT_CRASH);
-    }
-    _exit(VERDICT_CRASH);
-}
-
-static void catch_deaths(void)
-{
-    static const int deaths[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
-    for (size_t i = 0; i < ARRAY_LEN(deaths); i++) {
-        signal(deaths[i], on_death);
-    }
-}
-
 /* ---- runs ------------------------------------------------------------------------------------ */
-
-static const char *verdict_name(enum verdict verdict)
-{
-    switch (verdict) {
-    case VERDICT_OK:
-        return "ok";
-    case VERDICT_CRASH:
-        return "CRASH";
-    case VERDICT_STUCK:
-        return "STUCK";
-    case VERDICT_WRONG:
-        return "WRONG";
-    }
-    return "?";
-}
 
 static enum verdict run_seed(uint64_t seed, const struct arguments *arguments, struct marks *marks)
 {
     static struct options options;
     static struct world world;
     options_draw(&options, seed);
-    running_seed = seed;
+    running_seed_set(seed);
     if (arguments->traces) {
         printf("seed %" PRIu64 "\n%s\n", seed, options.config_text);
     }
@@ -251,7 +202,7 @@ int main(int argc, char **argv)
     enum verdict verdict;
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     parse(argc, argv, &arguments);
-    catch_deaths();
+    running_seed_catch_deaths();
     if (arguments.crashes) {
         return (int)crash_everywhere(arguments.has_seed ? arguments.first : 1, arguments.traces);
     }
@@ -269,7 +220,7 @@ int main(int argc, char **argv)
     printf("\n");
     size_t missing = marks_print(&marks);
     printf("\n%s: %" PRIu64 " runs, the last seed was %" PRIu64 "\n", verdict_name(verdict),
-           marks.runs, running_seed);
+           marks.runs, running_seed());
     if (verdict == VERDICT_OK && missing > 0 && marks.runs >= CAMPAIGN_RUNS) {
         printf("%zu situations were never reached\n", missing);
         return EXIT_UNREACHED;

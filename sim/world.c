@@ -166,8 +166,7 @@ static void send_read(struct client *client, int32_t type, const char *path)
     client_send(client, operation, client->next_xid);
 }
 
-/* Each reply at the newest zxid proves that no event is missing before it. */
-static void last_looks(struct world *world)
+void world_last_looks(struct world *world)
 {
     static const char *const paths[] = {"/", "/a", "/b", "/c", "/r", "/a/x"};
     for (int i = 0; i < world->options.client_count; i++) {
@@ -205,7 +204,7 @@ static void wind_down(struct world *world)
     }
     demand(world, all_idle, "a request was still without an answer");
     if (!world_is_over(world)) {
-        last_looks(world);
+        world_last_looks(world);
     }
     demand(world, all_idle, "a last request was still without an answer");
     demand(world, sessions_settled, "a session that nobody keeps had not expired");

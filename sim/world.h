@@ -77,6 +77,10 @@ void world_release(struct world *world);
 /* Plays both phases and all checks. */
 enum verdict world_run(struct world *world);
 
+/* At the end every client looks once more: each reply at the newest zxid proves that no event is
+ * missing before it. Some close their sessions. */
+void world_last_looks(struct world *world);
+
 /* Runs events until `until` says so, the time is over, or the verdict has fallen; true in the first
  * case. */
 bool world_run_until(struct world *world, bool (*until)(struct world *world), uint64_t deadline_ns);

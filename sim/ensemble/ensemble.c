@@ -256,34 +256,6 @@ static bool sessions_settled(struct ensemble_world *ensemble)
 
 /* ---- the end of a run ------------------------------------------------------------------------ */
 
-static void send_read(struct client *client, int32_t type, const char *path)
-{
-    struct operation *operation = POOL_NEW(&client->world->history.pool, struct operation);
-    operation->type = type;
-    operation->path = slice_of_cstr(path);
-    client_send(client, operation, client->next_xid);
-}
-
-/* Each reply at the newest zxid proves that no event is missing before it. */
-static void last_looks(struct world *base)
-{
-    static const char *const paths[] = {"/", "/a", "/b", "/c", "/r", "/a/x"};
-    for (int i = 0; i < base->options.client_count; i++) {
-        struct client *client = &base->clients[i];
-        if (client->state != CLIENT_READY) {
-            continue;
-        }
-        send_read(client, OP_SYNC, "/");
-        for (size_t k = 0; k < ARRAY_LEN(paths); k++) {
-            send_read(client, OP_GET_DATA, paths[k]);
-            send_read(client, OP_GET_CHILDREN2, paths[k]);
-        }
-        if (i % 2 == 1) {
-            send_read(client, OP_CLOSE_SESSION, "");
-        }
-    }
-}
-
 static void wind_down(struct ensemble_world *ensemble)
 {
     for (int i = 0; i < ensemble->base.options.client_count; i++) {
@@ -291,7 +263,7 @@ static void wind_down(struct ensemble_world *ensemble)
     }
     demand(ensemble, all_idle, "a request was still without an answer");
     if (!world_is_over(&ensemble->base)) {
-        last_looks(&ensemble->base);
+        world_last_looks(&ensemble->base);
     }
     demand(ensemble, all_idle, "a last request was still without an answer");
     demand(ensemble, sessions_settled, "a session that nobody keeps had not expired");

@@ -12,15 +12,14 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "sim/ensemble/ensemble.h"
 #include "sim/log_sim.h"
+#include "sim/running_seed.h"
 
 #define EXIT_USAGE 2
 #define EXIT_UNREACHED 1
@@ -38,36 +37,12 @@ struct arguments {
     bool digests; /* one line a seed */
 };
 
-static uint64_t running_seed;
-
-/* Everything runs in this process: when it dies, the seed must still be told. */
-static void on_death(int signal_number)
-{
-    char text[96];
-    /* NOLINTBEGIN(bugprone-signal-handler): nothing better is left */
-    int len = snprintf(text, sizeof text, "seed %" PRIu64 ": CRASH, signal %d\n", running_seed,
-                       signal_number);
-    /* NOLINTEND(bugprone-signal-handler) */
-    if (len > 0 && write(STDOUT_FILENO, text, (size_t)len) < 0) {
-        _exit(VERDICT_CRASH);
-    }
-    _exit(VERDICT_CRASH);
-}
-
-static const char *verdict_name(enum verdict verdict)
-{
-    return verdict == VERDICT_OK      ? "ok"
-           : verdict == VERDICT_STUCK ? "STUCK"
-           : verdict == VERDICT_WRONG ? "WRONG"
-                                      : "CRASH";
-}
-
 static enum verdict run_seed(const struct arguments *arguments,
                              uint64_t seed,
                              struct ensemble_campaign *campaign)
 {
     static struct ensemble_world ensemble;
-    running_seed = seed;
+    running_seed_set(seed);
     ensemble_world_init(&ensemble, seed, (int)arguments->members, campaign);
     sim_log_trace(arguments->traces ? &ensemble.base.schedule : NULL);
     enum verdict verdict = ensemble_world_run(&ensemble);
@@ -209,14 +184,11 @@ static void parse(int argc, char **argv, struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-    static const int deaths[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
     static struct ensemble_campaign campaign;
     struct arguments arguments = {0};
     struct tally tally = {.worst = VERDICT_OK};
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    for (size_t i = 0; i < ARRAY_LEN(deaths); i++) {
-        signal(deaths[i], on_death);
-    }
+    running_seed_catch_deaths();
     parse(argc, argv, &arguments);
     if (arguments.file != NULL) {
         run_file(&arguments, &campaign, &tally);
@@ -229,7 +201,7 @@ int main(int argc, char **argv)
     printf("\n");
     size_t missing = ensemble_campaign_print(&campaign);
     printf("\n%s: %" PRIu64 " runs, %" PRIu64 " failed, the last seed was %" PRIu64 "\n",
-           verdict_name(tally.worst), campaign.runs, tally.failures, running_seed);
+           verdict_name(tally.worst), campaign.runs, tally.failures, running_seed());
     if (tally.worst == VERDICT_OK && missing > 0 && campaign.runs >= CAMPAIGN_RUNS) {
         printf("%zu situations were never reached\n", missing);
         return EXIT_UNREACHED;

@@ -10,46 +10,21 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "sim/kafka/kafka_world.h"
 #include "sim/log_sim.h"
+#include "sim/running_seed.h"
 
 #define EXIT_USAGE 2
 #define EXIT_UNREACHED 1
 #define CAMPAIGN_RUNS 300u
 
-static uint64_t running_seed;
-
-/* Everything runs in this process: when it dies, the seed must still be told. */
-static void on_death(int signal_number)
-{
-    char text[96];
-    /* NOLINTBEGIN(bugprone-signal-handler): nothing better is left */
-    int len = snprintf(text, sizeof text, "seed %" PRIu64 ": CRASH, signal %d\n", running_seed,
-                       signal_number);
-    /* NOLINTEND(bugprone-signal-handler) */
-    if (len > 0 && write(STDOUT_FILENO, text, (size_t)len) < 0) {
-        _exit(VERDICT_CRASH);
-    }
-    _exit(VERDICT_CRASH);
-}
-
-static const char *verdict_name(enum verdict verdict)
-{
-    return verdict == VERDICT_OK      ? "ok"
-           : verdict == VERDICT_STUCK ? "STUCK"
-           : verdict == VERDICT_WRONG ? "WRONG"
-                                      : "CRASH";
-}
-
 static enum verdict run_seed(uint64_t seed, bool traces, struct kafka_campaign *campaign)
 {
     static struct kafka_world world;
-    running_seed = seed;
+    running_seed_set(seed);
     kafka_world_init(&world, seed, campaign);
     sim_log_trace(traces ? &world.schedule : NULL);
     enum verdict verdict = kafka_world_run(&world);
@@ -109,13 +84,10 @@ static enum verdict run_range(const char *text, struct kafka_campaign *campaign)
 
 int main(int argc, char **argv)
 {
-    static const int deaths[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
     static struct kafka_campaign campaign;
     enum verdict verdict;
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    for (size_t i = 0; i < ARRAY_LEN(deaths); i++) {
-        signal(deaths[i], on_death);
-    }
+    running_seed_catch_deaths();
     bool traces = argc == 4 && strcmp(argv[3], "--trace") == 0;
     if (argc == 3 + traces && strcmp(argv[1], "--seed") == 0) {
         return (int)run_seed(strtoull(argv[2], NULL, 10), traces, &campaign);
