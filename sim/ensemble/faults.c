@@ -347,8 +347,8 @@ static bool lose_snapshot(struct ensemble_world *ensemble)
 static bool jump_clock(struct ensemble_world *ensemble)
 {
     int64_t ms = (int64_t)random_spread(faults_dice(ensemble), 1, 100000);
-    faults_any_member(ensemble)->wall_offset_ms += random_once_in(faults_dice(ensemble), 2) ? ms
-                                                                                            : -ms;
+    bool is_ahead = random_once_in(faults_dice(ensemble), 2);
+    faults_any_member(ensemble)->wall_offset_ms += is_ahead ? ms : -ms;
     return true;
 }
 
@@ -437,7 +437,9 @@ static bool strike_kill_leader_in_sync(struct ensemble_world *ensemble)
 
 static bool strike_power_cut(struct ensemble_world *ensemble)
 {
-    return cut_one(some_member(ensemble, is_up), any_keep(ensemble));
+    /* Two draws in one expression would come in an order that the compiler chooses. */
+    enum disk_keep keep = any_keep(ensemble);
+    return cut_one(some_member(ensemble, is_up), keep);
 }
 
 static bool strike_power_cut_leader(struct ensemble_world *ensemble)
@@ -452,8 +454,8 @@ static bool strike_power_cut_at_op(struct ensemble_world *ensemble)
 
 static bool strike_power_cut_torn(struct ensemble_world *ensemble)
 {
-    return cut_one(some_member(ensemble, is_up),
-                   random_once_in(faults_dice(ensemble), 2) ? KEEP_TORN : KEEP_TORN_GARBAGE);
+    bool is_plain = random_once_in(faults_dice(ensemble), 2);
+    return cut_one(some_member(ensemble, is_up), is_plain ? KEEP_TORN : KEEP_TORN_GARBAGE);
 }
 
 static bool strike_restart(struct ensemble_world *ensemble)

@@ -183,8 +183,8 @@ static bool hurt_peer_conn(struct ensemble_world *ensemble, bool resets)
     if (resets) {
         net_break(conn);
     } else {
-        net_stall(conn, (int)random_below(faults_dice(ensemble), 2),
-                  ensemble->base.schedule.now_ns + faults_draw_ns(ensemble, 5, 8000));
+        uint64_t until_ns = ensemble->base.schedule.now_ns + faults_draw_ns(ensemble, 5, 8000);
+        net_stall(conn, (int)random_below(faults_dice(ensemble), 2), until_ns);
     }
     return true;
 }
@@ -239,7 +239,9 @@ bool faults_cut_deaf_leader(struct ensemble_world *ensemble)
 
 bool faults_slow_way(struct ensemble_world *ensemble)
 {
-    slow_way(ensemble, faults_any_member(ensemble), faults_any_member(ensemble));
+    struct member *to = faults_any_member(ensemble);
+    struct member *from = faults_any_member(ensemble);
+    slow_way(ensemble, from, to);
     return true;
 }
 
@@ -291,8 +293,8 @@ bool faults_stall_client(struct ensemble_world *ensemble)
 {
     struct client *client = some_client(ensemble);
     if (client != NULL) {
-        net_stall(client->conn, (int)random_below(faults_dice(ensemble), 2),
-                  ensemble->base.schedule.now_ns + faults_draw_ns(ensemble, 1, 3000));
+        uint64_t until_ns = ensemble->base.schedule.now_ns + faults_draw_ns(ensemble, 1, 3000);
+        net_stall(client->conn, (int)random_below(faults_dice(ensemble), 2), until_ns);
     }
     return client != NULL;
 }
