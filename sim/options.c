@@ -3,8 +3,9 @@
  */
 #include "sim/options.h"
 
+#include "sim/config_writer.h"
+
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 static const char *const work_names[WORK_KINDS] = {
@@ -160,78 +161,64 @@ static void draw_machines(struct options *options, struct random *random)
     options->disk.sync_ns = random_spread(random, 10 * NS_PER_US, 10 * NS_PER_MS);
 }
 
-struct config_writer {
-    char *text;
-    size_t size;
-    size_t len;
-};
-
-__attribute__((format(printf, 2, 3))) static void add_line(struct config_writer *writer,
-                                                           const char *format,
-                                                           ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int len = vsnprintf(writer->text + writer->len, writer->size - writer->len, format, arguments);
-    va_end(arguments);
-    ASSERT(len >= 0 && writer->len + (size_t)len < writer->size);
-    writer->len += (size_t)len;
-}
-
 static void draw_storage_config(struct config_writer *writer, struct random *random)
 {
     static const char *const methods[] = {"", "gz", "snappy"};
     uint64_t snap_count = random_spread(random, 4, 2000);
     uint64_t pre_alloc_kib = random_below(random, 4) == 0 ? 0 : random_spread(random, 1, 256);
-    add_line(writer, "snapCount=%" PRIu64 "\n", snap_count);
-    add_line(writer, "preAllocSize=%" PRIu64 "\n", pre_alloc_kib);
-    add_line(writer, "snapshot.compression.method=%s\n", methods[random_below(random, 3)]);
-    add_line(writer, "digest.enabled=%s\n", random_once_in(random, 4) ? "false" : "true");
-    add_line(writer, "serializeLastProcessedZxid.enabled=%s\n",
-             random_once_in(random, 3) ? "false" : "true");
+    config_writer_add(writer, "snapCount=%" PRIu64 "\n", snap_count);
+    config_writer_add(writer, "preAllocSize=%" PRIu64 "\n", pre_alloc_kib);
+    config_writer_add(writer, "snapshot.compression.method=%s\n", methods[random_below(random, 3)]);
+    config_writer_add(writer, "digest.enabled=%s\n", random_once_in(random, 4) ? "false" : "true");
+    config_writer_add(writer, "serializeLastProcessedZxid.enabled=%s\n",
+                      random_once_in(random, 3) ? "false" : "true");
     if (random_once_in(random, 4)) {
-        add_line(writer, "txnLogSizeLimitInKb=%" PRIu64 "\n", random_spread(random, 1, 64));
+        config_writer_add(writer, "txnLogSizeLimitInKb=%" PRIu64 "\n",
+                          random_spread(random, 1, 64));
     }
     if (random_once_in(random, 4)) {
-        add_line(writer, "snapSizeLimitInKb=%" PRIu64 "\n", random_spread(random, 4, 256));
+        config_writer_add(writer, "snapSizeLimitInKb=%" PRIu64 "\n", random_spread(random, 4, 256));
     }
     if (random_once_in(random, 3)) {
-        add_line(writer, "dataLogDir=/logs\n");
+        config_writer_add(writer, "dataLogDir=/logs\n");
     }
-    add_line(writer, "samsa.log.inPlaceSync=%s\n", random_once_in(random, 2) ? "false" : "true");
+    config_writer_add(writer, "samsa.log.inPlaceSync=%s\n",
+                      random_once_in(random, 2) ? "false" : "true");
 }
 
 static void draw_service_config(struct config_writer *writer, struct random *random)
 {
     uint64_t tick_ms = random_spread(random, 50, 1000);
-    add_line(writer, "tickTime=%" PRIu64 "\n", tick_ms);
-    add_line(writer, "jute.maxbuffer=%" PRIu64 "\n", random_spread(random, 20000, 200000));
-    add_line(writer, "extendedTypesEnabled=%s\n", random_once_in(random, 4) ? "false" : "true");
-    add_line(writer, "enforceQuota=%s\n", random_once_in(random, 2) ? "false" : "true");
-    add_line(writer, "znode.container.checkIntervalMs=%" PRIu64 "\n",
-             random_spread(random, 50, 4000));
+    config_writer_add(writer, "tickTime=%" PRIu64 "\n", tick_ms);
+    config_writer_add(writer, "jute.maxbuffer=%" PRIu64 "\n", random_spread(random, 20000, 200000));
+    config_writer_add(writer, "extendedTypesEnabled=%s\n",
+                      random_once_in(random, 4) ? "false" : "true");
+    config_writer_add(writer, "enforceQuota=%s\n", random_once_in(random, 2) ? "false" : "true");
+    config_writer_add(writer, "znode.container.checkIntervalMs=%" PRIu64 "\n",
+                      random_spread(random, 50, 4000));
     if (random_once_in(random, 8)) {
-        add_line(writer, "skipACL=yes\n");
+        config_writer_add(writer, "skipACL=yes\n");
     }
     if (random_once_in(random, 6)) {
-        add_line(writer, "closeSessionTxn.enabled=false\n");
+        config_writer_add(writer, "closeSessionTxn.enabled=false\n");
     }
     if (random_once_in(random, 6)) {
-        add_line(writer, "maxClientCnxns=2\n");
+        config_writer_add(writer, "maxClientCnxns=2\n");
     }
     if (random_once_in(random, 4)) {
-        add_line(writer, "globalOutstandingLimit=%" PRIu64 "\n", random_spread(random, 1, 64));
+        config_writer_add(writer, "globalOutstandingLimit=%" PRIu64 "\n",
+                          random_spread(random, 1, 64));
     }
     if (random_once_in(random, 4)) {
-        add_line(writer, "znode.container.maxNeverUsedIntervalMs=%" PRIu64 "\n",
-                 random_spread(random, 100, 4000));
+        config_writer_add(writer, "znode.container.maxNeverUsedIntervalMs=%" PRIu64 "\n",
+                          random_spread(random, 100, 4000));
     }
     if (random_once_in(random, 4)) {
-        add_line(writer, "nio.sessionlessCnxnTimeout=%" PRIu64 "\n",
-                 random_spread(random, 1000, 10000));
+        config_writer_add(writer, "nio.sessionlessCnxnTimeout=%" PRIu64 "\n",
+                          random_spread(random, 1000, 10000));
     }
     if (random_once_in(random, 6)) {
-        add_line(writer, "audit.enable=true\n");
+        config_writer_add(writer, "audit.enable=true\n");
     }
 }
 
@@ -258,8 +245,8 @@ static void draw_config(struct options *options, struct random *random)
 {
     struct config_writer writer = {.text = options->config_text,
                                    .size = sizeof options->config_text};
-    add_line(&writer, "dataDir=/data\nclientPort=2181\n4lw.commands.whitelist=*\n");
-    add_line(&writer, "admin.enableServer=false\n");
+    config_writer_add(&writer, "dataDir=/data\nclientPort=2181\n4lw.commands.whitelist=*\n");
+    config_writer_add(&writer, "admin.enableServer=false\n");
     draw_storage_config(&writer, random);
     draw_service_config(&writer, random);
     parse_config(options);
@@ -318,11 +305,12 @@ void options_for_crashes(struct options *options, uint64_t seed)
     struct config_writer writer = {.text = options->config_text,
                                    .size = sizeof options->config_text};
     static const char *const methods[] = {"", "gz", "snappy"};
-    add_line(&writer, "dataDir=/data\nclientPort=2181\nadmin.enableServer=false\n");
-    add_line(&writer, "snapCount=16\npreAllocSize=4\ntickTime=200\n");
-    add_line(&writer, "snapshot.compression.method=%s\n", methods[seed % ARRAY_LEN(methods)]);
+    config_writer_add(&writer, "dataDir=/data\nclientPort=2181\nadmin.enableServer=false\n");
+    config_writer_add(&writer, "snapCount=16\npreAllocSize=4\ntickTime=200\n");
+    config_writer_add(&writer, "snapshot.compression.method=%s\n",
+                      methods[seed % ARRAY_LEN(methods)]);
     if (seed % 2 == 1) {
-        add_line(&writer, "dataLogDir=/logs\n");
+        config_writer_add(&writer, "dataLogDir=/logs\n");
     }
     parse_config(options);
     options->config.purge_interval_ms = 300;

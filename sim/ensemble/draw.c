@@ -2,10 +2,10 @@
  * and how often. What clients do and how network, disks and machines behave is drawn as for one
  * server (sim/options.c), within what an ensemble's timeouts can bear.
  */
+#include "sim/config_writer.h"
 #include "sim/ensemble/ensemble.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 /* Mean time between two of a kind, in the shortest and the longest run. */
@@ -36,34 +36,17 @@ static void draw_faults(struct ensemble_options *options, struct random *random)
     }
 }
 
-struct text_writer {
-    char *text;
-    size_t size;
-    size_t len;
-};
-
-__attribute__((format(printf, 2, 3))) static void add_line(struct text_writer *writer,
-                                                           const char *format,
-                                                           ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int len = vsnprintf(writer->text + writer->len, writer->size - writer->len, format, arguments);
-    va_end(arguments);
-    ASSERT(len >= 0 && writer->len + (size_t)len < writer->size);
-    writer->len += (size_t)len;
-}
-
 static void draw_limits(struct ensemble_options *options,
-                        struct text_writer *writer,
+                        struct config_writer *writer,
                         struct random *random)
 {
     uint64_t tick_ms = random_spread(random, 200, 1000);
     uint64_t init_limit = random_between(random, 5, 12);
     uint64_t sync_limit = random_between(random, 2, 6);
-    add_line(writer, "tickTime=%" PRIu64 "\ninitLimit=%" PRIu64 "\nsyncLimit=%" PRIu64 "\n",
-             tick_ms, init_limit, sync_limit);
-    add_line(writer, "cnxTimeout=%" PRIu64 "\n", random_spread(random, 500, 5000));
+    config_writer_add(writer,
+                      "tickTime=%" PRIu64 "\ninitLimit=%" PRIu64 "\nsyncLimit=%" PRIu64 "\n",
+                      tick_ms, init_limit, sync_limit);
+    config_writer_add(writer, "cnxTimeout=%" PRIu64 "\n", random_spread(random, 500, 5000));
     options->init_ns = init_limit * tick_ms * NS_PER_MS;
     options->sync_ns = sync_limit * tick_ms * NS_PER_MS;
 }
@@ -71,46 +54,52 @@ static void draw_limits(struct ensemble_options *options,
 static void draw_config(struct ensemble_options *options, struct random *random)
 {
     static const char *const methods[] = {"", "gz", "snappy"};
-    struct text_writer writer = {.text = options->config_text, .size = sizeof options->config_text};
-    add_line(&writer, "dataDir=/data\nclientPort=%d\n4lw.commands.whitelist=*\n", CLIENT_PORT);
-    add_line(&writer, "admin.enableServer=false\n");
+    struct config_writer writer = {.text = options->config_text,
+                                   .size = sizeof options->config_text};
+    config_writer_add(&writer, "dataDir=/data\nclientPort=%d\n4lw.commands.whitelist=*\n",
+                      CLIENT_PORT);
+    config_writer_add(&writer, "admin.enableServer=false\n");
     draw_limits(options, &writer, random);
-    add_line(&writer, "snapCount=%" PRIu64 "\n", random_spread(random, 8, 2000));
-    add_line(&writer, "preAllocSize=%" PRIu64 "\n",
-             random_once_in(random, 3) ? 0 : random_spread(random, 1, 64));
-    add_line(&writer, "snapshot.compression.method=%s\n", methods[random_below(random, 3)]);
+    config_writer_add(&writer, "snapCount=%" PRIu64 "\n", random_spread(random, 8, 2000));
+    config_writer_add(&writer, "preAllocSize=%" PRIu64 "\n",
+                      random_once_in(random, 3) ? 0 : random_spread(random, 1, 64));
+    config_writer_add(&writer, "snapshot.compression.method=%s\n",
+                      methods[random_below(random, 3)]);
     /* Few: a learner that was away for a moment only is brought up from the disk. */
-    add_line(&writer, "commitLogCount=%" PRIu64 "\n",
-             random_once_in(random, 2) ? random_between(random, 1, 6)
-                                       : random_spread(random, 1, 500));
-    add_line(&writer, "digest.enabled=%s\n", random_once_in(random, 6) ? "false" : "true");
-    add_line(&writer, "samsa.log.inPlaceSync=%s\n", random_once_in(random, 2) ? "false" : "true");
+    config_writer_add(&writer, "commitLogCount=%" PRIu64 "\n",
+                      random_once_in(random, 2) ? random_between(random, 1, 6)
+                                                : random_spread(random, 1, 500));
+    config_writer_add(&writer, "digest.enabled=%s\n", random_once_in(random, 6) ? "false" : "true");
+    config_writer_add(&writer, "samsa.log.inPlaceSync=%s\n",
+                      random_once_in(random, 2) ? "false" : "true");
     if (random_once_in(random, 4)) {
-        add_line(&writer, "dataLogDir=/logs\n");
+        config_writer_add(&writer, "dataLogDir=/logs\n");
     }
     if (random_once_in(random, 4)) {
-        add_line(&writer, "forceSnapshotSync=true\n");
+        config_writer_add(&writer, "forceSnapshotSync=true\n");
     }
     if (random_once_in(random, 4)) {
-        add_line(&writer, "snapshotSizeFactor=%s\n", random_once_in(random, 2) ? "-1" : "0.01");
+        config_writer_add(&writer, "snapshotSizeFactor=%s\n",
+                          random_once_in(random, 2) ? "-1" : "0.01");
     }
     if (random_once_in(random, 4)) {
-        add_line(&writer, "readonlymode.enabled=true\n");
+        config_writer_add(&writer, "readonlymode.enabled=true\n");
     }
     if (random_once_in(random, 6)) {
-        add_line(&writer, "leaderServes=no\n");
+        config_writer_add(&writer, "leaderServes=no\n");
     }
     if (random_once_in(random, 4)) {
-        add_line(&writer, "syncEnabled=false\n");
+        config_writer_add(&writer, "syncEnabled=false\n");
     }
     if (random_once_in(random, 6)) {
-        add_line(&writer, "closeSessionTxn.enabled=false\n");
+        config_writer_add(&writer, "closeSessionTxn.enabled=false\n");
     }
     if (random_once_in(random, 4)) {
-        add_line(&writer, "globalOutstandingLimit=%" PRIu64 "\n", random_spread(random, 8, 64));
+        config_writer_add(&writer, "globalOutstandingLimit=%" PRIu64 "\n",
+                          random_spread(random, 8, 64));
     }
-    add_line(&writer, "znode.container.checkIntervalMs=%" PRIu64 "\n",
-             random_spread(random, 200, 4000));
+    config_writer_add(&writer, "znode.container.checkIntervalMs=%" PRIu64 "\n",
+                      random_spread(random, 200, 4000));
 }
 
 static void ignore_warning(void *ctx, const char *text)
@@ -119,17 +108,19 @@ static void ignore_warning(void *ctx, const char *text)
     (void)text;
 }
 
-static void add_servers(const struct ensemble_options *options, int id, struct text_writer *writer)
+static void add_servers(const struct ensemble_options *options,
+                        int id,
+                        struct config_writer *writer)
 {
     int first_observer = options->member_count - options->observer_count + 1;
     for (int i = 1; i <= options->member_count; i++) {
         char host[16];
         snprintf(host, sizeof host, options->has_names ? "zk%d" : "10.0.0.%d", i);
-        add_line(writer, "server.%d=%s:%d:%d%s\n", i, host, QUORUM_PORT, ELECTION_PORT,
-                 i >= first_observer ? ":observer" : "");
+        config_writer_add(writer, "server.%d=%s:%d:%d%s\n", i, host, QUORUM_PORT, ELECTION_PORT,
+                          i >= first_observer ? ":observer" : "");
     }
     if (id >= first_observer) {
-        add_line(writer, "peerType=observer\n");
+        config_writer_add(writer, "peerType=observer\n");
     }
 }
 
@@ -137,8 +128,8 @@ size_t ensemble_world_config(const struct ensemble_options *options,
                              int id,
                              char text[CONFIG_BYTES_MAX])
 {
-    struct text_writer writer = {.text = text, .size = CONFIG_BYTES_MAX};
-    add_line(&writer, "%s", options->config_text);
+    struct config_writer writer = {.text = text, .size = CONFIG_BYTES_MAX};
+    config_writer_add(&writer, "%s", options->config_text);
     if (options->member_count > 1) {
         add_servers(options, id, &writer);
     }

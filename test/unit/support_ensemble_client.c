@@ -89,14 +89,7 @@ int32_t ensemble_send(struct ensemble_peer *peer,
                       struct buffer *body)
 {
     struct buffer frame;
-    buffer_init(&frame, SIZE_MAX);
-    int32_t xid = ++client->last_xid;
-    jute_write_i32(&frame, xid);
-    jute_write_i32(&frame, type);
-    if (body != NULL) {
-        buffer_append(&frame, buffer_slice(body));
-        body->len = 0;
-    }
+    int32_t xid = test_request_frame(client, type, body, &frame);
     send_frame(peer, client, buffer_slice(&frame));
     buffer_release(&frame);
     return xid;

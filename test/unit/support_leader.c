@@ -1,21 +1,14 @@
 #include "support_leader.h"
 
+#include "support_service.h"
+
 #include "base/memory.h"
 #include "wire/jute.h"
-
-#include <openssl/evp.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-static size_t sha1(struct slice in, uint8_t out[64])
-{
-    unsigned len = 0;
-    assert_int_equal(EVP_Digest(in.ptr, in.len, out, &len, EVP_sha1(), NULL), 1);
-    return len;
-}
 
 void test_leader_init(struct test_leader *test)
 {
@@ -36,29 +29,7 @@ void test_leader_init(struct test_leader *test)
                      .notification_ms = 200,
                      .notification_max_ms = 60000},
     };
-    test->service_config = (struct service_config){
-        .hash_key = {11, 22},
-        .server_id = 1,
-        .session_start_ms = 1000000,
-        .tick_ms = TEST_LEADER_TICK_MS,
-        .min_session_timeout_ms = 2 * TEST_LEADER_TICK_MS,
-        .max_session_timeout_ms = 20 * TEST_LEADER_TICK_MS,
-        .frame_bytes_max = 0xfffff,
-        .outstanding_max = 1000,
-        .output_bytes_max = (size_t)1 << 20,
-        .multi_ops_max = 1000,
-        .multi_response_bytes_max = (size_t)1 << 20,
-        .container_check_interval_ms = 60000,
-        .container_max_per_minute = 10000,
-        .audit_user = SLICE_LIT("samsa"),
-    };
-    test->service_config.prep = (struct prep_config){
-        .auth = {.crypto = {sha1}, .digest_enabled = true},
-        .digest_enabled = true,
-        .close_session_txn_enabled = true,
-        .max_string_bytes = 2 * 0xfffff,
-    };
-    test->service_config.tree = (struct tree_config){.hash_key = {33, 44}, .digest_enabled = true};
+    test_service_config(&test->service_config, TEST_LEADER_TICK_MS);
     int rv = quorum_config_parse(SLICE_LIT("server.1=h1:1:2:participant;h1:3\n"
                                            "server.2=h2:1:2:participant;h2:3\n"
                                            "server.3=h3:1:2:participant;h3:3\n"
@@ -383,9 +354,9 @@ struct quorum_packet test_learner_expect(struct test_learner *learner, int32_t t
 {
     struct quorum_packet packet = test_learner_next(learner);
     if (packet.type != type || packet.zxid != zxid) {
-        fail_msg("expected %s 0x%llx, got %s 0x%llx", quorum_packet_name(type),
+        fail_msg("expected %s 0x%llx, got %s 0x%llx", zk_packet_name(type),
                  (unsigned long long)zxid,
-                 packet.type == -1 ? "nothing" : quorum_packet_name(packet.type),
+                 packet.type == -1 ? "nothing" : zk_packet_name(packet.type),
                  (unsigned long long)packet.zxid);
     }
     return packet;
@@ -395,7 +366,7 @@ void test_learner_expect_nothing(struct test_learner *learner)
 {
     struct quorum_packet packet = test_learner_next(learner);
     if (packet.type != -1) {
-        fail_msg("did not expect %s 0x%llx", quorum_packet_name(packet.type),
+        fail_msg("did not expect %s 0x%llx", zk_packet_name(packet.type),
                  (unsigned long long)packet.zxid);
     }
 }

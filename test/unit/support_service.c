@@ -20,17 +20,15 @@ static size_t sha1(struct slice in, uint8_t out[64])
     return len;
 }
 
-void test_server_init(struct test_server *server)
+void test_service_config(struct service_config *config, int32_t tick_ms)
 {
-    *server = (struct test_server){
-        .now_ms = 1000000, .wall_ms = 1700000000000, .persists_at_once = true, .has_ticks = true};
-    server->config = (struct service_config){
+    *config = (struct service_config){
         .hash_key = {11, 22},
         .server_id = 1,
         .session_start_ms = 1000000,
-        .tick_ms = TEST_TICK_MS,
-        .min_session_timeout_ms = 2 * TEST_TICK_MS,
-        .max_session_timeout_ms = 20 * TEST_TICK_MS,
+        .tick_ms = tick_ms,
+        .min_session_timeout_ms = 2 * tick_ms,
+        .max_session_timeout_ms = 20 * tick_ms,
         .frame_bytes_max = 0xfffff,
         .outstanding_max = 1000,
         .output_bytes_max = (size_t)1 << 20,
@@ -40,13 +38,20 @@ void test_server_init(struct test_server *server)
         .container_max_per_minute = 10000,
         .audit_user = SLICE_LIT("samsa"),
     };
-    server->config.prep = (struct prep_config){
+    config->prep = (struct prep_config){
         .auth = {.crypto = {sha1}, .digest_enabled = true},
         .digest_enabled = true,
         .close_session_txn_enabled = true,
         .max_string_bytes = 2 * 0xfffff,
     };
-    server->config.tree = (struct tree_config){.hash_key = {33, 44}, .digest_enabled = true};
+    config->tree = (struct tree_config){.hash_key = {33, 44}, .digest_enabled = true};
+}
+
+void test_server_init(struct test_server *server)
+{
+    *server = (struct test_server){
+        .now_ms = 1000000, .wall_ms = 1700000000000, .persists_at_once = true, .has_ticks = true};
+    test_service_config(&server->config, TEST_TICK_MS);
     list_init(&server->clients);
     zk_outbox_init(&server->outbox);
     buffer_init(&server->log, SIZE_MAX);
@@ -288,20 +293,29 @@ void test_client_resume(struct test_server *server,
     test_send_connect(server, client, 0, 10000, session_id, slice_of(password, sizeof password));
 }
 
+int32_t test_request_frame(struct test_client *client,
+                           int32_t type,
+                           struct buffer *body,
+                           struct buffer *frame)
+{
+    int32_t xid = ++client->last_xid;
+    buffer_init(frame, SIZE_MAX);
+    jute_write_i32(frame, xid);
+    jute_write_i32(frame, type);
+    if (body != NULL) {
+        buffer_append(frame, buffer_slice(body));
+        body->len = 0;
+    }
+    return xid;
+}
+
 int32_t test_send(struct test_server *server,
                   struct test_client *client,
                   int32_t type,
                   struct buffer *body)
 {
     struct buffer frame;
-    buffer_init(&frame, SIZE_MAX);
-    int32_t xid = ++client->last_xid;
-    jute_write_i32(&frame, xid);
-    jute_write_i32(&frame, type);
-    if (body != NULL) {
-        buffer_append(&frame, buffer_slice(body));
-        body->len = 0;
-    }
+    int32_t xid = test_request_frame(client, type, body, &frame);
     test_send_frame(server, client, buffer_slice(&frame));
     buffer_release(&frame);
     return xid;

@@ -46,6 +46,9 @@ struct test_frame {
     struct slice body; /* until the next request */
 };
 
+/* What the tests' servers have in common. */
+void test_service_config(struct service_config *config, int32_t tick_ms);
+
 /* Digests are on, everything else is as in a fresh zoo.cfg; change server->config before
  * test_server_start. */
 void test_server_init(struct test_server *server);
@@ -85,6 +88,13 @@ int32_t test_connect_answer(struct test_client *client);
 
 /* One frame as it is. */
 void test_send_frame(struct test_server *server, struct test_client *client, struct slice frame);
+
+/* Starts `frame` and fills it with a request of the client's next xid, which is returned; empties
+ * the body. */
+int32_t test_request_frame(struct test_client *client,
+                           int32_t type,
+                           struct buffer *body,
+                           struct buffer *frame);
 
 /* A request with the next xid; returns the xid. `body` is emptied. */
 int32_t test_send(struct test_server *server,

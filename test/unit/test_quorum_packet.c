@@ -241,8 +241,8 @@ static void test_zxids_follow(void **state)
     assert_false(zxid_follows(zxid_make(3, 7), zxid_make(2, 8)));
     assert_true(zxid_follows(zxid_make(3, 7), zxid_make(5, 1)));
     assert_false(zxid_follows(zxid_make(3, 7), zxid_make(5, 2)));
-    assert_string_equal(quorum_packet_name(ZK_PACKET_UPTODATE), "UPTODATE");
-    assert_string_equal(quorum_packet_name(4711), "unknown");
+    assert_string_equal(zk_packet_name(ZK_PACKET_UPTODATE), "UPTODATE");
+    assert_string_equal(zk_packet_name(4711), "unknown");
 }
 
 int main(void)

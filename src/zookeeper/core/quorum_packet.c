@@ -336,8 +336,3 @@ bool quorum_next_touched(struct slice *data, int64_t *session_id, int32_t *timeo
     *data = slice_part(*data, TOUCHED_BYTES, data->len);
     return true;
 }
-
-const char *quorum_packet_name(int32_t type)
-{
-    return zk_packet_name(type);
-}

@@ -129,9 +129,6 @@ NODISCARD int quorum_read_activate(struct slice data, int64_t *leader, struct sl
  * the front; false at the end (a torn last one is the end, too). */
 bool quorum_next_touched(struct slice *data, int64_t *session_id, int32_t *timeout_ms);
 
-/* "PROPOSAL", or "unknown". */
-const char *quorum_packet_name(int32_t type);
-
 static inline int64_t zxid_make(int64_t epoch, int64_t counter)
 {
     return (int64_t)((uint64_t)epoch << 32 | ((uint64_t)counter & UINT32_MAX));
