@@ -198,75 +198,41 @@ def suite_fuzz(runner):
     return results
 
 
+FAILED_SEED_LINE = re.compile(r"^seed \d+: (?!ok ).*$", re.MULTILINE)
 SEED_LINE = re.compile(r"^seed (\d+): (\w+) digest (\w+).*$", re.MULTILINE)
 
 
-def open_seeds():
-    """Seeds whose failure is known and not yet explained: skipped, never counted as passed."""
-    path = ROOT / "sim/open_seeds.txt"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return {int(line.split()[0]) for line in lines if line.strip() and not line.startswith("#")}
-
-
-def play(runner, results, first, last):
-    """Plays a range of seeds; behind a failing one it goes on with the next, up to a limit."""
-    for _ in range(SIM_FAILURES_MAX):
-        code, output = runner.run(["build/release/samsa_sim", "--seeds", f"{first}..{last}", "--digests"], 1200)
-        seeds = SEED_LINE.findall(output)
-        results.passed += sum(verdict == "ok" for _, verdict, _ in seeds)
-        if code == 0:
-            return
-        line = next((m.group() for m in SEED_LINE.finditer(output) if m.group(2) != "ok"), None) \
-            or next((text for text in output.splitlines() if "CRASH" in text), None)
-        if line is None:
-            results.add(f"seeds {first}..{last}", tail(output))
-            return
-        seed = int(re.match(r"seed (\d+)", line).group(1))
-        if seed in open_seeds():
-            results.skipped += 1
-            print(f"  open, see sim/open_seeds.txt: {line}", flush=True)
-        else:
-            results.add(f"seed {seed}", f"{line}\nreplay: make sim SEED={seed}")
-        first = seed + 1
-        if first > last:
-            return
-
-
-def play_worlds(runner, results, name, ranges, options=""):
-    """Worlds of several machines: the seeds that once failed, and a campaign, all ranges at a time."""
-    program = f"build/release/samsa_{name}_sim"
-    *others, last = [f"{program} --seeds {seeds} {options}" for seeds in ranges]
+def play(runner, results, program, ranges, options="--digests"):
+    """The seeds of the program's list that once failed, and a campaign, all of its ranges at a time."""
+    name = program.removeprefix("samsa_").removesuffix("sim")
+    *others, last = [f"build/release/{program} --seeds {seeds} {options}" for seeds in ranges]
     campaign = " ".join(f"{other} & others=\"$others $!\";" for other in others) + last
-    for command in (f"{program} --file sim/{name}_seeds.txt {options}",
+    for command in (f"build/release/{program} --file sim/{name}seeds.txt {options}",
                     f"{campaign}; code=$?; for other in $others; do wait $other || code=$?; done; exit $code"):
         code, output = runner.run(["sh", "-c", command], 1200)
         seeds = SEED_LINE.findall(output)
         results.passed += sum(verdict == "ok" for _, verdict, _ in seeds)
-        failed = [m.group() for m in SEED_LINE.finditer(output) if m.group(2) != "ok"]
+        failed = FAILED_SEED_LINE.findall(output)
         for line in failed[:SIM_FAILURES_MAX]:
             seed = re.match(r"seed (\d+)", line).group(1)
-            results.add(f"{name} seed {seed}", f"{line}\nreplay: {program} --seed {seed} --trace")
+            results.add(f"{program} seed {seed}", f"{line}\nreplay: build/release/{program} --seed {seed} --trace")
         if code != 0 and not failed:
             results.add(command, tail(output))
+
+
+def halves(count):
+    return [f"1..{count // 2}", f"{count // 2 + 1}..{count}"]
 
 
 def suite_simulator(runner):
     """The seeds that once failed, a power cut at every disk operation, and a campaign: a seed is a test."""
     results = Results()
-    code, output = runner.run(["build/release/samsa_sim", "--file", "sim/seeds.txt", "--digests"], 600)
-    seeds = SEED_LINE.findall(output)
-    results.passed += sum(verdict == "ok" for _, verdict, _ in seeds)
-    if code != 0:
-        results.add("sim/seeds.txt", tail(output))
     code, output = runner.run(["build/release/samsa_sim", "--crash-everywhere"], 600)
     results.add("power cut at every disk operation", None if code == 0 else tail(output))
-    half = SIM_SEEDS // 2
-    play(runner, results, 1, half)
-    play(runner, results, half + 1, SIM_SEEDS)
-    play_worlds(runner, results, "kafka", [f"1..{KAFKA_SIM_SEEDS}"])
-    half = ENSEMBLE_SIM_SEEDS // 2
-    play_worlds(runner, results, "ensemble", [f"1..{half}", f"{half + 1}..{ENSEMBLE_SIM_SEEDS}"],
-                f"--digests --failures {SIM_FAILURES_MAX - 1}")
+    play(runner, results, "samsa_sim", halves(SIM_SEEDS))
+    play(runner, results, "samsa_kafka_sim", [f"1..{KAFKA_SIM_SEEDS}"], "")
+    play(runner, results, "samsa_ensemble_sim", halves(ENSEMBLE_SIM_SEEDS),
+         f"--digests --failures {SIM_FAILURES_MAX - 1}")
     play_mutants(runner, results)
     return results
 
