@@ -104,6 +104,29 @@ static bool describe(pid_t pid, struct samsa_process *process)
     return true;
 }
 
+bool process_runs(pid_t pid, const char *word)
+{
+    char text[COMMAND_BYTES_MAX];
+    char path[64];
+    if (kill(pid, 0) != 0 && errno != EPERM) {
+        return false;
+    }
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    if (access(path, R_OK) != 0) {
+        return true;
+    }
+    /* Of a zombie it is empty. */
+    if (!read_command(pid, text, sizeof text)) {
+        return false;
+    }
+    for (const char *part = text; *part != '\0'; part += strlen(part) + 1) {
+        if (strstr(part, word) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void samsa_processes(void (*each)(void *ctx, const struct samsa_process *process), void *ctx)
 {
     DIR *folder = opendir("/proc");

@@ -19,4 +19,9 @@ struct samsa_process {
 /* Calls `each` for every server process that may be looked at. */
 void samsa_processes(void (*each)(void *ctx, const struct samsa_process *process), void *ctx);
 
+/* Whether a process of this id runs and one of its command line's words contains `word`: an id read
+ * from a file may be another program's by now (containers start with the same ids again), or a
+ * zombie's. Where the command line may not be read, any process will do. */
+bool process_runs(pid_t pid, const char *word);
+
 #endif

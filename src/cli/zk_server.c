@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/four_letter_client.h"
+#include "cli/processes.h"
 #include "cli/properties.h"
 #include "cli/script_config.h"
 #include "cli/tool.h"
@@ -242,9 +243,10 @@ static bool read_pid(const struct script *script, long *pid)
     return is_number;
 }
 
+/* Ours or Apache's. */
 static bool is_running(long pid)
 {
-    return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+    return process_runs((pid_t)pid, "zookeeper") || process_runs((pid_t)pid, "zkServer");
 }
 
 static bool write_pid(const struct script *script, pid_t pid)
@@ -261,7 +263,8 @@ static bool write_pid(const struct script *script, pid_t pid)
 static void become_daemon(const struct script *script, int ready_fd)
 {
     char text[16];
-    int out = open(script->out_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    /* Appended to: servers that one folder of scripts has started share the file. */
+    int out = open(script->out_file, O_WRONLY | O_CREAT | O_APPEND, 0644);
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     setsid();
     if (out >= 0) {
@@ -342,7 +345,9 @@ static int command_stop(const struct script *script)
         return 0;
     }
     if (read_pid(script, &pid)) {
-        if (kill((pid_t)pid, SIGTERM) != 0) {
+        if (!is_running(pid) && kill((pid_t)pid, 0) == 0) {
+            fprintf(stderr, "process %ld is no ZooKeeper server (any more): left alone\n", pid);
+        } else if (kill((pid_t)pid, SIGTERM) != 0) {
             fprintf(stderr, "kill: (%ld) - %s\n", pid, strerror(errno));
         }
         for (int waited_ms = 0; waited_ms < STOP_TIMEOUT_MS && is_running(pid); waited_ms += 10) {

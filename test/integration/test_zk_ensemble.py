@@ -5,6 +5,7 @@ kazoo's.  Nothing that was acknowledged is lost, and sessions outlive the server
 """
 
 import os
+import re
 import signal
 import socket
 import struct
@@ -133,7 +134,7 @@ def test_the_tutorial(tmp_path):
         (tmp_path / f"zoo{i}.cfg").write_text(
             f"tickTime=2000\ndataDir={data}\nclientPort={port}\ninitLimit=5\nsyncLimit=2\n"
             f"admin.enableServer=false\n{servers}")
-        environments[i] = {**os.environ, "ZOO_LOG_DIR": str(tmp_path / f"log{i}")}
+        environments[i] = {**os.environ, "ZOO_LOG_DIR": str(tmp_path / "logs")}
     try:
         for i in ports:
             answer = run(i, "start")
@@ -150,6 +151,48 @@ def test_the_tutorial(tmp_path):
         for i in ports:
             assert "STOPPED" in run(i, "stop").stdout
     wait_for(lambda: run(1, "status").returncode == 1, "stopped", 10)
+    # All three write to one file: none may overwrite another's lines.
+    (output,) = (tmp_path / "logs").glob("*.out")
+    lines = output.read_text().splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[", line) for line in lines), lines
+    assert sum("serving on port" in line for line in lines) == len(ports), lines
+
+
+def test_a_pid_file_that_names_another_program(tmp_path):
+    """A container that starts again has the same ids for other programs: the server starts, and stop spares them."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "zoo.cfg").write_text(
+        f"dataDir={tmp_path}/data\nclientPort={free_port()}\nadmin.enableServer=false\n")
+    pid_file = tmp_path / "data/zookeeper_server.pid"
+
+    def run(command):
+        return subprocess.run([samsa_bin_dir() / "zkServer.sh", command, tmp_path / "zoo.cfg"],
+                              env={**os.environ, "ZOO_LOG_DIR": str(tmp_path)},
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            pid_file.write_text(str(other.pid))
+            answer = run("stop")
+            assert f"process {other.pid} is no ZooKeeper server" in answer.stderr
+            assert other.poll() is None
+            pid_file.write_text(str(other.pid))
+            assert "STARTED" in run("start").stdout
+            assert pid_file.read_text() != str(other.pid)
+        finally:
+            run("stop")
+            assert other.poll() is None
+            other.kill()
+            other.wait()
+    # It has ended, and nobody but its parent may know: a zombie is no server.
+    zombie = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    pid_file.write_text(str(zombie.pid))
+    try:
+        assert "STARTED" in run("start").stdout
+    finally:
+        run("stop")
+        zombie.wait()
 
 
 # --- what users do ---
