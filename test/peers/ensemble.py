@@ -31,6 +31,10 @@ class Loopback:
     def address(self, member_id):
         return (HOST, *self.ports[member_id])
 
+    def seen_by(self, _viewer, member_id):
+        """The address that stands in the configuration of `viewer` (None: of nobody in particular)."""
+        return self.address(member_id)
+
     def prefix(self, _member_id):
         return []
 
@@ -73,6 +77,9 @@ class Namespaces:
 
     def address(self, member_id):
         return (self.host(member_id), QUORUM_PORT, ELECTION_PORT, CLIENT_PORT)
+
+    def seen_by(self, _viewer, member_id):
+        return self.address(member_id)
 
     def prefix(self, member_id):
         return ["ip", "netns", "exec", self.space(member_id)]
@@ -133,10 +140,11 @@ class Ensemble:
         for member_id in self.kinds:
             self.servers[member_id] = self.make(member_id)
 
-    def server_lines(self):
+    def server_lines(self, viewer=None):
+        """The server.N lines, as they stand in the configuration of that member."""
         lines = {}
         for member_id in self.kinds:
-            host, quorum, election, client = self.network.address(member_id)
+            host, quorum, election, client = self.network.seen_by(viewer, member_id)
             role = ":observer" if member_id in self.observers else ""
             lines[f"server.{member_id}"] = f"{host}:{quorum}:{election}{role};{host}:{client}"
         return lines
@@ -149,7 +157,7 @@ class Ensemble:
         host, _, _, client = self.network.address(member_id)
         cfg = {"initLimit": 20, "syncLimit": 10, "tickTime": 500, "clientPort": None, "clientPortAddress": None,
                **({"peerType": "observer"} if member_id in self.observers else {}),
-               **self.server_lines(), **self.more_lines, **self.cfg}
+               **self.server_lines(member_id), **self.more_lines, **self.cfg}
         data_dir = self.folder / f"server{member_id}"
         base = SamsaServer if kind == "samsa" else ApacheServer
         prefix = self.network.prefix(member_id)
