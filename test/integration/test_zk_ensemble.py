@@ -486,8 +486,17 @@ def test_reconfig_writes_its_files(ensemble, client):
     for i in (leader, stays):
         one.servers[i].stop()
     one.servers[removed].kill()
+    # What had been proposed when both went down is completed by whoever leads next.
+    proposed = f"{int(version, 16) + 16:x}"
+    for i in (leader, stays):
+        one.servers[i].cfg_path.with_name("zoo.cfg.dynamic.next").write_text(f"{after}\nversion={proposed}\n")
     one.start(leader, stays)
     user = client(one.servers[leader].hosts)
+    assert user.get("/zookeeper/config")[0].decode().endswith(f"version={proposed}")
+    for i in (leader, stays):
+        path = one.servers[i].cfg_path
+        wait_for(lambda path=path: not path.with_name("zoo.cfg.dynamic.next").exists(), "the proposal's file goes")
+        assert path.with_name(f"zoo.cfg.dynamic.{proposed}").exists()
     user.reconfig(joining=line, leaving=None, new_members=None)
     assert line in user.get("/zookeeper/config")[0].decode()
     one.servers[removed].start(wait=False)

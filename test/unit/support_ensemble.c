@@ -468,6 +468,9 @@ void ensemble_start(struct ensemble *ensemble, size_t index)
     assert_false(peer->is_up);
     peer->service_config.session_start_ms = ensemble->wall_ms + (int64_t)ensemble->steps;
     peer_init(&peer->peer, &peer->config, &peer->service_config, ensemble->members);
+    if (peer->next != NULL) {
+        peer_set_next(&peer->peer, peer->next);
+    }
     load_disk(peer);
     peer->is_up = true;
     peer->fail_code = 0;

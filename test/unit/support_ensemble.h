@@ -51,6 +51,7 @@ struct ensemble_peer {
     struct peer peer;
     struct peer_config config;
     struct service_config service_config;
+    struct quorum_config *next; /* given to peer_set_next at each start; the test's; NULL */
     struct zk_outbox outbox;
     struct fake_disk disk;
     struct list work;    /* struct fake_work: of the disk, in order */

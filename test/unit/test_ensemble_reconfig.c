@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static void begin(struct ensemble *ensemble, size_t voters, size_t observers)
+static void prepare(struct ensemble *ensemble, size_t voters, size_t observers)
 {
     ensemble_init(ensemble, voters, observers, 0);
     for (size_t i = 0; i < ensemble->count; i++) {
@@ -18,6 +18,11 @@ static void begin(struct ensemble *ensemble, size_t voters, size_t observers)
         peer->service_config.prep.reconfig_enabled = true;
         peer->service_config.prep.auth.skip_acl = true;
     }
+}
+
+static void begin(struct ensemble *ensemble, size_t voters, size_t observers)
+{
+    prepare(ensemble, voters, observers);
     ensemble_start_all(ensemble);
     ensemble_settle(ensemble);
 }
@@ -139,6 +144,104 @@ static void test_who_was_away_learns_of_it(void **state)
     ensemble_release(&ensemble);
 }
 
+/* ---- zoo.cfg.dynamic.next ------------------------------------------------------------ */
+
+#define LINE(id) "server." #id "=10.0.0." #id ":2888:3888:participant;0.0.0.0:2181\n"
+
+static struct quorum_config *next_config(const char *lines)
+{
+    struct quorum_config *next = NULL;
+    assert_int_equal(quorum_config_parse(slice_of_cstr(lines), &next, NULL, 0), 0);
+    return next;
+}
+
+/* All went down between the proposal and its commit: the next leader completes it. */
+static void test_a_proposal_outlives_a_restart(void **state)
+{
+    (void)state;
+    struct ensemble ensemble;
+    struct quorum_config *next = next_config(LINE(1) LINE(2) LINE(3) LINE(4) "version=100\n");
+    prepare(&ensemble, 3, 1);
+    ensemble.peers[0].next = next;
+    ensemble.peers[2].next = next;
+    ensemble_start_all(&ensemble);
+    ensemble_settle(&ensemble);
+    ensemble_run(&ensemble, 4000);
+    ensemble_settle(&ensemble);
+    check_voters(&ensemble, 4);
+    assert_int_equal(ensemble.peers[3].peer.committed_config->version, 0x100);
+    ensemble_check_equal(&ensemble);
+    ensemble_release(&ensemble);
+    quorum_config_drop(next);
+}
+
+/* Who leads needs a quorum of what was proposed, too: it may be in force elsewhere. */
+static void test_nobody_leads_without_a_quorum_of_the_next(void **state)
+{
+    (void)state;
+    struct ensemble ensemble;
+    struct quorum_config *next = next_config(LINE(3) LINE(4) LINE(5) "version=100\n");
+    prepare(&ensemble, 3, 2);
+    for (size_t i = 0; i < 5; i++) {
+        ensemble.peers[i].next = next;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        ensemble_start(&ensemble, i);
+    }
+    ensemble_run(&ensemble, 30000);
+    assert_null(ensemble_leader(&ensemble));
+    ensemble_start(&ensemble, 3);
+    ensemble_settle(&ensemble);
+    ensemble_run(&ensemble, 4000);
+    check_voters(&ensemble, 3);
+    assert_true(quorum_config_is_voter(ensemble.peers[3].peer.committed_config, 5));
+    ensemble_release(&ensemble);
+    quorum_config_drop(next);
+}
+
+/* Only one server has heard of it, and comes back when the others have gone on without it. */
+static void test_a_lost_proposal_is_forgotten(void **state)
+{
+    (void)state;
+    struct ensemble ensemble;
+    struct quorum_config *next = next_config(LINE(1) LINE(4) LINE(5) "version=f00000000\n");
+    prepare(&ensemble, 3, 2);
+    ensemble.peers[0].next = next;
+    ensemble_start(&ensemble, 1);
+    ensemble_start(&ensemble, 2);
+    ensemble_settle(&ensemble);
+    ensemble_start(&ensemble, 0);
+    assert_int_equal(ensemble.peers[0].peer.seen_config->version, 0xf00000000);
+    ensemble_settle(&ensemble);
+    check_voters(&ensemble, 3);
+    ensemble_check_equal(&ensemble);
+    ensemble_release(&ensemble);
+    quorum_config_drop(next);
+}
+
+static void test_the_next_means_nothing_when_old_or_switched_off(void **state)
+{
+    (void)state;
+    struct ensemble ensemble;
+    struct quorum_config *next = next_config(LINE(1) LINE(4) LINE(5) "version=0\n");
+    prepare(&ensemble, 3, 0);
+    ensemble.peers[0].next = next;
+    ensemble_start_all(&ensemble);
+    ensemble_settle(&ensemble);
+    check_voters(&ensemble, 3);
+    ensemble_release(&ensemble);
+    quorum_config_drop(next);
+
+    next = next_config(LINE(1) LINE(4) LINE(5) "version=100\n");
+    ensemble_init(&ensemble, 3, 0, 0);
+    ensemble.peers[0].next = next;
+    ensemble_start_all(&ensemble);
+    ensemble_settle(&ensemble);
+    check_voters(&ensemble, 3);
+    ensemble_release(&ensemble);
+    quorum_config_drop(next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +249,10 @@ int main(void)
         cmocka_unit_test(test_a_follower_leaves),
         cmocka_unit_test(test_the_leader_leaves),
         cmocka_unit_test(test_who_was_away_learns_of_it),
+        cmocka_unit_test(test_a_proposal_outlives_a_restart),
+        cmocka_unit_test(test_nobody_leads_without_a_quorum_of_the_next),
+        cmocka_unit_test(test_a_lost_proposal_is_forgotten),
+        cmocka_unit_test(test_the_next_means_nothing_when_old_or_switched_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

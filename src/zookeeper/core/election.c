@@ -24,8 +24,6 @@
 #define NOTIFICATION_28_BYTES 28
 #define NOTIFICATION_40_BYTES 40
 #define NOTIFICATION_44_BYTES 44
-/* A round that no ensemble reaches by counting: a forged one must not push ours over the end. */
-#define ROUND_MAX (INT64_C(1) << 48)
 #define STRANGERS_MAX 64
 /* How soon the same stranger is answered again: two servers that take each other for strangers
  * would otherwise answer each other's answers for ever. */
@@ -211,7 +209,9 @@ static bool agrees(const struct word *word, const struct word *asked)
            (is_mixed || word->vote.peer_epoch == asked->vote.peer_epoch);
 }
 
-/* Do those who agree decide, by the members and, while there is one, by the next configuration? */
+/* Do those who agree decide, by the members and, while there is one, by the next configuration? For
+ * joining others who have settled on a leader the members are enough: it is that leader who needs
+ * both, and a proposal that only we remember must not keep us out. (Upstream waits for both.) */
 static bool is_quorum(const struct election *election, const struct word *asked, bool of_settled)
 {
     const struct election_tally *tally = election->tally;
@@ -224,8 +224,9 @@ static bool is_quorum(const struct election *election, const struct word *asked,
             ids[count++] = voter->id;
         }
     }
+    bool joins = of_settled && asked->vote.leader != election->config->server_id;
     return quorum_config_is_quorum(election->members, ids, count) &&
-           (election->next == NULL || quorum_config_is_quorum(election->next, ids, count));
+           (joins || election->next == NULL || quorum_config_is_quorum(election->next, ids, count));
 }
 
 /* checkLeader: a leader must have said itself that it leads; ourselves only in the round that we
@@ -296,9 +297,13 @@ static void stand_for(struct election *election, const struct vote *vote)
 }
 
 /* Can nobody come with a better vote in this round? Everyone who weighs has been heard in it, and
- * every vote that was heard has been compared with ours; or cannot be reached. */
+ * every vote that was heard has been compared with ours; or cannot be reached. Who is going to
+ * observe leaves the others the time to hear its vote, since an observer's word counts no more. */
 static bool is_all_heard(const struct election *election)
 {
+    if (!is_voter_of(election->members, election->config->server_id)) {
+        return false;
+    }
     for (uint32_t i = 0; i < election->tally->voter_count; i++) {
         const struct voter *voter = &election->tally->voters[i];
         if (voter->weighs && !voter->has_word && !voter->is_down) {
@@ -344,6 +349,13 @@ static enum election_outcome decide_if_due(struct election *election, uint64_t n
     return decide(election, &vote);
 }
 
+/* Behind a round from which one cannot count on (a forged one: no ensemble gets there) comes the
+ * first; who is still in the other says so, and is followed there. */
+static int64_t next_round(int64_t round)
+{
+    return round == INT64_MAX ? 1 : round + 1;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the facts that a round begins with */
 void election_start(struct election *election,
                     struct quorum_config *members,
@@ -356,16 +368,18 @@ void election_start(struct election *election,
 {
     make_tally(election, members);
     election->is_looking = true;
-    election->is_observer = is_observer ||
-                            find_voter(election, election->config->server_id) == NULL;
+    /* Who is to have a vote only by the next configuration helps to elect, and is no candidate. */
+    const struct voter *self = find_voter(election, election->config->server_id);
+    election->is_observer = self == NULL || (is_observer && !self->is_next);
+    bool is_candidate = !is_observer && self != NULL && self->is_member;
     election->state = PEER_LOOKING;
-    election->election_epoch++;
+    election->election_epoch = next_round(election->election_epoch);
     election->finalize_at_ms = UINT64_MAX;
     election->own = (struct vote){.leader = election->config->server_id,
                                   .zxid = zxid,
                                   .election_epoch = election->election_epoch,
                                   .peer_epoch = peer_epoch};
-    if (election->is_observer) {
+    if (!is_candidate) {
         election->own.leader = INT64_MIN;
         election->own.zxid = INT64_MIN;
         election->own.peer_epoch = INT64_MIN;
@@ -424,8 +438,7 @@ int election_decode(int64_t sender, struct slice bytes, struct notification *not
                  .zxid = (int64_t)load_be64(bytes.ptr + 12),
                  .election_epoch = (int64_t)load_be64(bytes.ptr + 20)},
     };
-    if (state < PEER_LOOKING || state > PEER_OBSERVING ||
-        notification->vote.election_epoch > ROUND_MAX) {
+    if (state < PEER_LOOKING || state > PEER_OBSERVING) {
         return ERR_CORRUPT;
     }
     notification->state = (enum peer_state)state;
@@ -471,6 +484,22 @@ static bool is_config_newer(const struct election *election, struct slice text)
     return is_newer;
 }
 
+/* The line of that stranger; when it has none and all are taken, that of the one that was answered
+ * longest ago. */
+static struct stranger *find_stranger(struct election_tally *tally, int64_t id)
+{
+    struct stranger *oldest = &tally->strangers[0];
+    for (uint32_t i = 0; i < tally->stranger_count; i++) {
+        struct stranger *stranger = &tally->strangers[i];
+        if (stranger->id == id) {
+            return stranger;
+        }
+        oldest = stranger->answered_ms < oldest->answered_ms ? stranger : oldest;
+    }
+    return tally->stranger_count < STRANGERS_MAX ? &tally->strangers[tally->stranger_count++]
+                                                 : oldest;
+}
+
 /* From a server whose vote does not count: an observer asks, or a server that we do not know. It is
  * told at once, and again when this election has come to its end. */
 static void answer_stranger(struct election *election,
@@ -478,23 +507,13 @@ static void answer_stranger(struct election *election,
                             uint64_t now_ms,
                             struct zk_outbox *outbox)
 {
-    struct election_tally *tally = election->tally;
-    struct stranger *stranger = NULL;
-    for (uint32_t i = 0; i < tally->stranger_count; i++) {
-        if (tally->strangers[i].id == sender) {
-            stranger = &tally->strangers[i];
-        }
-    }
-    if (stranger != NULL && now_ms - stranger->answered_ms < STRANGER_PAUSE_MS) {
+    uint32_t known = election->tally->stranger_count;
+    struct stranger *stranger = find_stranger(election->tally, sender);
+    bool is_new = election->tally->stranger_count > known || stranger->id != sender;
+    if (!is_new && now_ms - stranger->answered_ms < STRANGER_PAUSE_MS) {
         return;
     }
-    if (stranger == NULL && tally->stranger_count < STRANGERS_MAX) {
-        stranger = &tally->strangers[tally->stranger_count++];
-        stranger->id = sender;
-    }
-    if (stranger != NULL) {
-        stranger->answered_ms = now_ms;
-    }
+    *stranger = (struct stranger){sender, now_ms};
     if (!election->is_observer) {
         tell(election, sender, election->election_epoch, outbox);
     }
@@ -528,9 +547,10 @@ static void hear_looking(struct election *election,
         election->finalize_at_ms = UINT64_MAX;
         stand_for(election, vote);
         tell_all(election, now_ms, outbox);
-    } else if (!same_vote(vote, &election->vote)) {
+    } else if (is_better(election, &election->vote, vote)) {
         /* What we told it may have come while it still followed a leader, and was only a question
-         * then. Upstream lets it find out when we tell it again, 200 ms later. */
+         * then. Upstream lets it find out when we tell it again, 200 ms later. Of two votes without
+         * weight neither is better: to answer each other's answer would never end. */
         tell(election, voter->id, election->election_epoch, outbox);
     }
     voter->has_word = true;

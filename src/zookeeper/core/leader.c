@@ -57,6 +57,16 @@ bool leader_is_quorum(const struct leader *leader, const int64_t *ids, size_t co
     return next == NULL || quorum_config_is_quorum(next, ids, count);
 }
 
+/* An observer is nobody's quorum, but one that is to have a vote counts for the next configuration
+ * when it has acknowledged NEWLEADER (upstream counts by ids alone). */
+static bool has_a_say(const struct leader *leader, const struct handler *handler)
+{
+    const struct quorum_config *next = next_config(leader);
+    return !handler->is_observer ||
+           (next != NULL && quorum_config_is_voter(next, handler->server_id) &&
+            !quorum_config_is_voter(leader->peer->committed_config, handler->server_id));
+}
+
 size_t leader_collect(const struct leader *leader,
                       bool with_self,
                       bool (*has)(const struct handler *handler, int64_t zxid),
@@ -70,7 +80,7 @@ size_t leader_collect(const struct leader *leader,
     LIST_FOR_EACH(link, &leader->handlers)
     {
         const struct handler *handler = CONTAINER_OF(link, struct handler, list);
-        if (!handler->is_observer && handler->state != HANDLER_CLOSED && has(handler, zxid)) {
+        if (handler->state != HANDLER_CLOSED && has_a_say(leader, handler) && has(handler, zxid)) {
             ids[count++] = handler->server_id;
         }
     }

@@ -247,7 +247,7 @@ static void new_leader(struct learner_turn *turn)
         return;
     }
     if (config.len > 1) {
-        if (peer_see_config(learner->peer, config, turn->outbox) != ERR_OK) {
+        if (peer_adopt_config(learner->peer, config, turn->outbox) != ERR_OK) {
             learner_give_up(turn, "a configuration of the leader cannot be read");
             return;
         }

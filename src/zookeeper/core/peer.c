@@ -334,6 +334,9 @@ void peer_start(struct peer *peer,
     peer->logged_zxid = peer->service.tree.last_processed_zxid;
     peer->persisted_zxid = peer->logged_zxid;
     peer_write_config_node(peer);
+    if (peer->seen_config->version > peer->committed_config->version) {
+        zk_outbox_add_config(outbox, peer->seen_config, false);
+    }
     look(peer, "started", now_ms, outbox);
 }
 

@@ -94,6 +94,10 @@ void peer_init(struct peer *peer,
                struct quorum_config *members);
 void peer_release(struct peer *peer);
 
+/* Before peer_start: a configuration that had been proposed before this server went down
+ * (zoo.cfg.dynamic.next). Nothing happens when it is not newer than the members. */
+void peer_set_next(struct peer *peer, struct quorum_config *next);
+
 /* One logged txn at start-up or after a truncation, as standalone_replay. */
 NODISCARD int peer_replay(struct peer *peer, struct slice txn_bytes);
 

@@ -2,9 +2,10 @@
  *
  * committed_config decides: whose votes count, who is a voter. seen_config is the newest that was
  * heard of; while it is newer than the committed one both must agree to everything (the leader and
- * the election see to that). A configuration becomes committed by the commit of its reconfig, by
- * the NEWLEADER of a leader that has it (at UPTODATE), or by an election message of a server that
- * knows it to be.
+ * the election see to that), also after a restart: the host keeps it in a file (peer_set_next). A
+ * leader's NEWLEADER says what is to be known from now on. A configuration becomes committed by the
+ * commit of its reconfig, by the NEWLEADER of a leader that has it (at UPTODATE), or by an election
+ * message of a server that knows it to be.
  *
  * Sources: QuorumPeer.setLastSeenQuorumVerifier, processReconfig, updateVote, updateLearnerType.
  */
@@ -39,6 +40,7 @@ struct quorum_config *peer_read_config(struct slice text)
     return parse_config(text, &config) == ERR_OK ? config : NULL;
 }
 
+/* Without reconfigEnabled what others propose is read and forgotten (setLastSeenQuorumVerifier). */
 int peer_see_config(struct peer *peer, struct slice text, struct zk_outbox *outbox)
 {
     struct quorum_config *config = NULL;
@@ -46,12 +48,42 @@ int peer_see_config(struct peer *peer, struct slice text, struct zk_outbox *outb
     if (rv != ERR_OK) {
         return rv;
     }
-    if (config->version > peer->seen_config->version) {
+    if (peer->config->reconfig_enabled && config->version > peer->seen_config->version) {
         set_seen(peer, config, outbox);
     } else {
         quorum_config_drop(config);
     }
     return ERR_OK;
+}
+
+/* What was proposed by a leader that is lost, and is not in the history of the next, is no
+ * configuration any more: nobody may wait for a quorum of it, or complete it. */
+int peer_adopt_config(struct peer *peer, struct slice text, struct zk_outbox *outbox)
+{
+    struct quorum_config *config = NULL;
+    int rv = parse_config(text, &config);
+    if (rv != ERR_OK) {
+        return rv;
+    }
+    if (config->version < peer->committed_config->version) {
+        quorum_config_drop(config);
+        config = quorum_config_keep(peer->committed_config);
+    }
+    if (peer->config->reconfig_enabled && config->version != peer->seen_config->version) {
+        set_seen(peer, config, outbox);
+    } else {
+        quorum_config_drop(config);
+    }
+    return ERR_OK;
+}
+
+void peer_set_next(struct peer *peer, struct quorum_config *next)
+{
+    ASSERT(peer->state == PEER_LOOKING && peer->seen_config == peer->committed_config);
+    if (peer->config->reconfig_enabled && next->version > peer->committed_config->version) {
+        quorum_config_drop(peer->seen_config);
+        peer->seen_config = quorum_config_keep(next);
+    }
 }
 
 void peer_set_committed(struct peer *peer, struct quorum_config *config, struct zk_outbox *outbox)
@@ -60,7 +92,8 @@ void peer_set_committed(struct peer *peer, struct quorum_config *config, struct 
     peer->committed_config = config;
     zk_outbox_add_config(outbox, config, true);
     if (config->version > peer->seen_config->version) {
-        set_seen(peer, quorum_config_keep(config), outbox);
+        quorum_config_drop(peer->seen_config);
+        peer->seen_config = quorum_config_keep(config);
     }
     peer_write_config_node(peer);
 }

@@ -97,9 +97,13 @@ void peer_set_zab_state(struct peer *peer, const char *zab_state, struct zk_outb
 /* A configuration from outside; NULL when it is none, or one without a voter. */
 struct quorum_config *peer_read_config(struct slice text);
 
-/* A newer configuration has been proposed (or came with NEWLEADER): it is the last seen one from
- * now on, unless it is older. The text may come from outside: ERR_CONFIG. */
+/* A newer configuration has been proposed: it is the last seen one from now on, unless it is older.
+ * The text may come from outside: ERR_CONFIG. */
 NODISCARD int peer_see_config(struct peer *peer, struct slice text, struct zk_outbox *outbox);
+
+/* The same of NEWLEADER's: what the leader knows is the last seen one also when we know of a newer
+ * one that it does not have. */
+NODISCARD int peer_adopt_config(struct peer *peer, struct slice text, struct zk_outbox *outbox);
 
 /* This configuration is in force; takes it over. */
 void peer_set_committed(struct peer *peer, struct quorum_config *config, struct zk_outbox *outbox);

@@ -5,9 +5,9 @@
  * other.
  *
  * Configurations: what is in force decides whom the election port talks to and where a leader is
- * looked for. With reconfigEnabled it is also written to files (dynamic_config.h), by a job; that a
- * file cannot be written is said and does not end the server, since the configuration is in the
- * tree, too.
+ * looked for. With reconfigEnabled it is also written to files (dynamic_config.h), in the order of
+ * all that goes to the disk (ensemble_durable.c): a proposal is acknowledged when its configuration
+ * would be known after a restart, too.
  */
 #include "zookeeper/server/ensemble.h"
 
@@ -16,7 +16,6 @@
 
 #include "base/memory.h"
 #include "runtime/log.h"
-#include "zookeeper/server/dynamic_config.h"
 #include "zookeeper/server/ensemble_private.h"
 #include "zookeeper/server/snapshotter.h"
 
@@ -25,16 +24,6 @@
 
 /* Apache's exit code when the election port cannot be bound. */
 #define EXIT_CODE_QUORUM_PORT 14
-
-struct config_job {
-    struct runtime_job job;
-    struct list link; /* ensemble.config_jobs */
-    struct ensemble *ensemble;
-    struct quorum_config *config;
-    bool is_next; /* proposed: the file with ".next" alone */
-    struct errmsg message;
-    int error;
-};
 
 /* ---- the election port's callbacks ----------------------------------------------------------- */
 
@@ -117,9 +106,11 @@ void ensemble_create(struct node *node)
     ensemble->node = node;
     ensemble->peer_config = make_peer_config(&node->config);
     ensemble->config = quorum_config_keep(node->config.members);
-    list_init(&ensemble->config_jobs);
     durable_init(ensemble);
     peer_init(&ensemble->peer, &ensemble->peer_config, &node->service_config, ensemble->config);
+    if (node->config.next_members != NULL) {
+        peer_set_next(&ensemble->peer, node->config.next_members);
+    }
     node->ensemble = ensemble;
     node->peer = &ensemble->peer;
     node->service = &ensemble->peer.service;
@@ -169,55 +160,6 @@ bool ensemble_is_serving(const struct node *node)
 
 /* ---- configurations -------------------------------------------------------------------------- */
 
-static void config_job_free(struct config_job *config_job)
-{
-    list_remove(&config_job->link);
-    quorum_config_drop(config_job->config);
-    mem_free(config_job, sizeof *config_job);
-}
-
-static void config_work(struct runtime_job *job)
-{
-    struct config_job *config_job = CONTAINER_OF(job, struct config_job, job);
-    struct node *node = config_job->ensemble->node;
-    config_job->error = config_job->is_next
-                            ? dynamic_config_propose(node->runtime, node->config.config_file,
-                                                     config_job->config, &config_job->message)
-                            : dynamic_config_commit(node->runtime, node->config.config_file,
-                                                    config_job->config, node->config.server_id,
-                                                    &config_job->message);
-}
-
-static void config_done(struct runtime_job *job)
-{
-    struct config_job *config_job = CONTAINER_OF(job, struct config_job, job);
-    struct node *node = config_job->ensemble->node;
-    if (config_job->error != 0) {
-        LOG("server", LOG_ERROR,
-            "%s. The configuration is in force and in the data; the file is written again with the "
-            "next one.",
-            config_job->message.text);
-    }
-    config_job_free(config_job);
-    node_client_gone(node); /* stopping may have waited for it */
-}
-
-static void write_config(struct ensemble *ensemble, struct quorum_config *config, bool is_next)
-{
-    struct node *node = ensemble->node;
-    if (!node->config.reconfig_enabled || node->config.config_file[0] == '\0') {
-        return;
-    }
-    struct config_job *config_job = mem_alloc_zeroed(sizeof *config_job);
-    config_job->ensemble = ensemble;
-    config_job->config = quorum_config_keep(config);
-    config_job->is_next = is_next;
-    config_job->job.work = config_work;
-    config_job->job.done = config_done;
-    list_append(&ensemble->config_jobs, &config_job->link);
-    runtime_submit(node->runtime, LANE_SNAPSHOT, &config_job->job);
-}
-
 /* Has this server another address to listen on? */
 static bool own_address_changed(const struct ensemble *ensemble, const struct quorum_config *config)
 {
@@ -244,8 +186,9 @@ static void perform_config(struct ensemble *ensemble, const struct zk_effect *ef
 {
     struct quorum_config *config = effect->config;
     if (!effect->is_committed) {
-        write_config(ensemble, config, true);
-        election_port_propose(ensemble->election_port, config);
+        bool is_next = config->version > ensemble->config->version;
+        durable_add_config(ensemble, config, is_next);
+        election_port_propose(ensemble->election_port, is_next ? config : NULL);
         return;
     }
     bool listens_elsewhere = own_address_changed(ensemble, config);
@@ -256,7 +199,7 @@ static void perform_config(struct ensemble *ensemble, const struct zk_effect *ef
     if (listens_elsewhere) {
         quorum_port_configure(ensemble->quorum_port);
     }
-    write_config(ensemble, config, false);
+    durable_add_config(ensemble, config, false);
 }
 
 /* ---- roles ----------------------------------------------------------------------------------- */
@@ -361,8 +304,7 @@ bool ensemble_is_quiet(const struct node *node)
 {
     const struct ensemble *ensemble = node->ensemble;
     return quorum_port_is_quiet(ensemble->quorum_port) &&
-           election_port_is_quiet(ensemble->election_port) && durable_is_quiet(ensemble) &&
-           list_is_empty(&ensemble->config_jobs);
+           election_port_is_quiet(ensemble->election_port) && durable_is_quiet(ensemble);
 }
 
 void ensemble_detach(struct node *node)
@@ -378,10 +320,6 @@ void ensemble_destroy(struct node *node)
     quorum_port_destroy(ensemble->quorum_port);
     election_port_destroy(ensemble->election_port);
     durable_release(ensemble);
-    LIST_FOR_EACH_SAFE(link, after, &ensemble->config_jobs)
-    {
-        config_job_free(CONTAINER_OF(link, struct config_job, link));
-    }
     quorum_config_drop(ensemble->config);
     mem_free(ensemble, sizeof *ensemble);
     node->ensemble = NULL;

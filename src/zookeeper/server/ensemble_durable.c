@@ -4,15 +4,18 @@
  * The queue is empty most of the time: a PERSIST then goes straight to the log's next batch. A
  * barrier is begun when the log has nothing collected and nothing on its way:
  *   PERSIST_EPOCH  a job on the log's lane
+ *   CONFIG         a job; what could not be written does not stop the server, since many keep
+ *                  zoo.cfg where it cannot be written
  *   TAKE_SNAPSHOT  the snapshotter, as for any other; at a learner, everything above its zxid is
- * cut once it is durable (a leader that was behind us has said what is true) TRUNCATE       in
- * place: nobody is served meanwhile. The tree is loaded from what will be left first; when there is
- * nothing beneath the cut, nothing is cut
+ *                  cut once it is durable (a leader that was behind us has said what is true)
+ *   TRUNCATE       in place: nobody is served meanwhile. The tree is loaded from what will be left
+ *                  first; when there is nothing beneath the cut, nothing is cut
  */
 #include <inttypes.h>
 
 #include "base/memory.h"
 #include "runtime/log.h"
+#include "zookeeper/server/dynamic_config.h"
 #include "zookeeper/server/ensemble_private.h"
 #include "zookeeper/server/snapshotter.h"
 #include "zookeeper/storage/history.h"
@@ -25,11 +28,14 @@ struct durable_item {
     enum durable_kind {
         DURABLE_TXN,
         DURABLE_EPOCH,
+        DURABLE_CONFIG,
         DURABLE_SNAPSHOT,
         DURABLE_TRUNCATE,
     } kind;
     enum zk_epoch_kind epoch_kind;
     int64_t zxid;
+    struct quorum_config *config; /* kept; NULL */
+    bool is_next;
     struct buffer bytes;
 };
 
@@ -47,6 +53,8 @@ struct log_reading {
 
 static void epoch_work(struct runtime_job *job);
 static void epoch_done(struct runtime_job *job);
+static void config_work(struct runtime_job *job);
+static void config_done(struct runtime_job *job);
 static void cut_work(struct runtime_job *job);
 static void cut_done(struct runtime_job *job);
 
@@ -57,6 +65,9 @@ void durable_init(struct ensemble *ensemble)
     ensemble->epoch_job.job.work = epoch_work;
     ensemble->epoch_job.job.done = epoch_done;
     ensemble->epoch_job.node = ensemble->node;
+    ensemble->config_job.job.work = config_work;
+    ensemble->config_job.job.done = config_done;
+    ensemble->config_job.ensemble = ensemble;
     ensemble->cut_job.job.work = cut_work;
     ensemble->cut_job.job.done = cut_done;
     ensemble->cut_job.node = ensemble->node;
@@ -74,6 +85,7 @@ static void drop_first(struct ensemble *ensemble)
     struct durable_item *item = first_item(ensemble);
     list_remove(&item->link);
     ensemble->durable_bytes -= item->bytes.len;
+    quorum_config_drop(item->config);
     buffer_release(&item->bytes);
     mem_free(item, sizeof *item);
 }
@@ -113,14 +125,30 @@ void durable_add(struct ensemble *ensemble, const struct zk_effect *effect)
     list_append(&ensemble->durable, &item->link);
 }
 
-/* The barrier at the front is done: tells the machine, and goes on. */
+void durable_add_config(struct ensemble *ensemble, struct quorum_config *config, bool is_next)
+{
+    const struct zk_config *zk_config = &ensemble->node->config;
+    if (!zk_config->reconfig_enabled || zk_config->config_file[0] == '\0') {
+        return;
+    }
+    struct durable_item *item = mem_alloc_zeroed(sizeof *item);
+    item->kind = DURABLE_CONFIG;
+    item->config = quorum_config_keep(config);
+    item->is_next = is_next;
+    buffer_init(&item->bytes, SIZE_MAX);
+    list_append(&ensemble->durable, &item->link);
+}
+
+/* The barrier at the front is done: tells the machine, when it is to know, and goes on. */
 static void barrier_done(struct ensemble *ensemble, struct zk_event *event)
 {
     struct node *node = ensemble->node;
     ensemble->barrier_runs = false;
     drop_first(ensemble);
-    node_step(node, event);
-    node_perform_effects(node);
+    if (event != NULL) {
+        node_step(node, event);
+        node_perform_effects(node);
+    }
     runtime_timer_set(&node->tick_timer, 0); /* a turn must come */
     node->next_tick_ms = 0;
 }
@@ -177,6 +205,47 @@ static void begin_epoch(struct ensemble *ensemble, const struct durable_item *it
     epoch->epoch = item->zxid;
     ensemble->barrier_runs = true;
     runtime_submit(ensemble->node->runtime, LANE_LOG, &epoch->job);
+}
+
+/* ---- configurations ---------------------------------------------------------------------------
+ */
+
+static void config_work(struct runtime_job *job)
+{
+    struct config_job *config_job = CONTAINER_OF(job, struct config_job, job);
+    struct node *node = config_job->ensemble->node;
+    config_job->error = config_job->is_next
+                            ? dynamic_config_propose(node->runtime, node->config.config_file,
+                                                     config_job->config, &config_job->message)
+                            : dynamic_config_commit(node->runtime, node->config.config_file,
+                                                    config_job->config, node->config.server_id,
+                                                    &config_job->message);
+}
+
+static void config_done(struct runtime_job *job)
+{
+    struct config_job *config_job = CONTAINER_OF(job, struct config_job, job);
+    struct ensemble *ensemble = config_job->ensemble;
+    quorum_config_drop(config_job->config);
+    config_job->config = NULL;
+    if (config_job->error != 0) {
+        LOG("server", LOG_ERROR,
+            "%s. The configuration is in force and in the data; the file is written again with the "
+            "next one.",
+            config_job->message.text);
+    }
+    if (!barrier_is_void(ensemble)) {
+        barrier_done(ensemble, NULL);
+    }
+}
+
+static void begin_config(struct ensemble *ensemble, const struct durable_item *item)
+{
+    struct config_job *config_job = &ensemble->config_job;
+    config_job->config = quorum_config_keep(item->config);
+    config_job->is_next = item->is_next;
+    ensemble->barrier_runs = true;
+    runtime_submit(ensemble->node->runtime, LANE_LOG, &config_job->job);
 }
 
 /* ---- a snapshot in place --------------------------------------------------------------------- */
@@ -325,6 +394,9 @@ void durable_go_on(struct ensemble *ensemble)
         case DURABLE_EPOCH:
             begin_epoch(ensemble, item);
             break;
+        case DURABLE_CONFIG:
+            begin_config(ensemble, item);
+            break;
         case DURABLE_SNAPSHOT:
             begin_snapshot(ensemble);
             return;
@@ -404,6 +476,7 @@ void durable_release(struct ensemble *ensemble)
     while (first_item(ensemble) != NULL) {
         drop_first(ensemble);
     }
+    quorum_config_drop(ensemble->config_job.config);
     LIST_FOR_EACH_SAFE(link, after, &ensemble->readings)
     {
         reading_free(CONTAINER_OF(link, struct log_reading, link));

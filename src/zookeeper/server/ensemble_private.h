@@ -28,6 +28,15 @@ struct cut_job {
     struct errmsg message;
 };
 
+struct config_job {
+    struct runtime_job job;
+    struct ensemble *ensemble;
+    struct quorum_config *config; /* kept while it runs */
+    bool is_next;                 /* proposed: the file with ".next" alone */
+    int error;
+    struct errmsg message;
+};
+
 struct ensemble {
     struct node *node;
     struct peer peer;
@@ -49,7 +58,7 @@ struct ensemble {
     struct epoch_job epoch_job;
     struct cut_job cut_job;
     struct list readings; /* struct log_reading: READ_LOG on their way */
-    struct list config_jobs;
+    struct config_job config_job;
 };
 
 static inline struct ensemble *ensemble_of(const struct node *node)
@@ -61,6 +70,10 @@ static inline struct ensemble *ensemble_of(const struct node *node)
 
 void durable_init(struct ensemble *ensemble);
 void durable_add(struct ensemble *ensemble, const struct zk_effect *effect);
+
+/* Its files: ".dynamic.next" of what is proposed, else the dynamic file and zoo.cfg. Nothing
+ * without reconfigEnabled or a zoo.cfg. A file that cannot be written is told and passed over. */
+void durable_add_config(struct ensemble *ensemble, struct quorum_config *config, bool is_next);
 void durable_go_on(struct ensemble *ensemble);
 bool durable_is_quiet(const struct ensemble *ensemble);
 void durable_read_log(struct ensemble *ensemble, const struct zk_effect *effect);
