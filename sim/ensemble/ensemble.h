@@ -16,7 +16,8 @@
  *     Z-INV3      a zxid is one transaction, on whatever disk it stands
  *     Z-INV5, 8   a leader that begins to serve has applied all of G
  *     Z-INV6      an epoch has one leader
- *     Z-INV7, 9   what is committed stands on the disks of a quorum as durable, and is never cut
+ *     Z-INV7, 9   what is committed stands on the disks of a quorum as durable, and is never cut;
+ *                 no epoch is durable before the history that it stands for
  *     Z-INV10     a log file goes on without a gap
  *     Z-INV11     the epochs on a disk never go back; current <= accepted
  *     Z-INV12     at one zxid all have the same digest, the logged one; in the end the same tree
@@ -241,6 +242,7 @@ struct member {
     size_t applied;         /* so many of G */
     int64_t accepted_epoch; /* durable, as far as was seen */
     int64_t current_epoch;
+    uint64_t names_seen; /* disk operations that make names durable, when its epochs were read */
 };
 
 void member_init(struct member *member, struct ensemble_world *ensemble, int id);
@@ -294,8 +296,17 @@ void ghost_disk_changed(struct member *member);
 /* The epochs on its disk, as a power cut would leave them. */
 void ghost_epochs(struct member *member);
 
+/* The same, when its names have changed since the last look. */
+void ghost_epochs_look(struct member *member);
+
 /* The end of G: 0 when there is none. */
 int64_t ghost_zxid(const struct ensemble_world *ensemble);
+
+/* The last txn of G below that zxid; 0: none. */
+int64_t ghost_last_txn_below(const struct ensemble_world *ensemble, int64_t zxid);
+
+/* Is what is committed up to there on its durable disk, in the log or in a snapshot? */
+bool ghost_has_durable(struct member *member, int64_t zxid);
 
 /* The newest transaction of G; its last place may be the beginning of an epoch behind that. */
 int64_t ghost_last_txn(const struct ensemble_world *ensemble);

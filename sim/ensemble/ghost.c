@@ -44,8 +44,7 @@ int64_t ghost_zxid(const struct ensemble_world *ensemble)
     return history->log_count == 0 ? 0 : history->log[history->log_count - 1].zxid;
 }
 
-/* The last txn of G below that zxid; 0: none. */
-static int64_t last_txn_below(const struct ensemble_world *ensemble, int64_t zxid)
+int64_t ghost_last_txn_below(const struct ensemble_world *ensemble, int64_t zxid)
 {
     const struct history *history = &ensemble->base.history;
     for (size_t i = history->log_count; i > 0; i--) {
@@ -58,7 +57,7 @@ static int64_t last_txn_below(const struct ensemble_world *ensemble, int64_t zxi
 
 int64_t ghost_last_txn(const struct ensemble_world *ensemble)
 {
-    return last_txn_below(ensemble, INT64_MAX);
+    return ghost_last_txn_below(ensemble, INT64_MAX);
 }
 
 static int64_t epoch_of(int64_t zxid)
@@ -376,7 +375,7 @@ static bool has_durable_snapshot(struct member *member, int64_t zxid)
     return search.is_found;
 }
 
-static bool has_durable(struct member *member, int64_t zxid)
+bool ghost_has_durable(struct member *member, int64_t zxid)
 {
     follow(member, zxid);
     const struct log_place *place = find_place(&member->log, zxid);
@@ -396,7 +395,7 @@ static bool is_on_quorum(struct ensemble_world *ensemble,
         struct member *member = &ensemble->members[i];
         if (!member->is_observer) {
             *voters += 1;
-            *have += member != without && has_durable(member, zxid);
+            *have += member != without && ghost_has_durable(member, zxid);
         }
     }
     return *have * 2 > *voters;
@@ -429,7 +428,7 @@ bool ghost_can_spare(struct member *member)
         }
         ghost_epochs(other);
         if (other->was_wiped || other->accepted_epoch < member->accepted_epoch ||
-            other->current_epoch < member->current_epoch || !has_durable(other, last)) {
+            other->current_epoch < member->current_epoch || !ghost_has_durable(other, last)) {
             return false;
         }
     }
@@ -448,51 +447,6 @@ bool ghost_log_covers(struct member *member, int64_t from, int64_t to)
         }
     }
     return true;
-}
-
-/* ---- epochs ---------------------------------------------------------------------------------- */
-
-/* A number in a file, as a power cut would leave it; -1: there is none. */
-static int64_t durable_number(struct member *member, const char *name)
-{
-    char path[CONFIG_TEXT_MAX + 16];
-    snprintf(path, sizeof path, "%s/version-2", member->config.data_dir);
-    const struct disk_inode *directory = disk_find(&member->disk, path);
-    for (size_t i = 0; directory != NULL && i < directory->durable_names.count; i++) {
-        const struct disk_name *found = &directory->durable_names.list[i];
-        if (strcmp(found->text, name) == 0) {
-            int64_t number = 0;
-            const struct bytes *bytes = &found->inode->durable;
-            for (size_t k = 0; k < bytes->len && bytes->data[k] >= '0' && bytes->data[k] <= '9';
-                 k++) {
-                number = number * 10 + (bytes->data[k] - '0');
-            }
-            return number;
-        }
-    }
-    return -1;
-}
-
-static void check_epoch(struct member *member, const char *name, int64_t *known)
-{
-    int64_t now = durable_number(member, name);
-    if (now < *known) {
-        ensemble_world_fail(member->ensemble,
-                            "Z-INV11: %s of member %d went from %" PRId64 " to %" PRId64, name,
-                            member->id, *known, now);
-    }
-    *known = now;
-}
-
-void ghost_epochs(struct member *member)
-{
-    check_epoch(member, "acceptedEpoch", &member->accepted_epoch);
-    check_epoch(member, "currentEpoch", &member->current_epoch);
-    if (member->current_epoch > member->accepted_epoch && member->accepted_epoch >= 0) {
-        ensemble_world_fail(member->ensemble,
-                            "Z-INV11: member %d has current epoch %" PRId64 ", accepted %" PRId64,
-                            member->id, member->current_epoch, member->accepted_epoch);
-    }
 }
 
 /* ---- G --------------------------------------------------------------------------------------- */
@@ -632,7 +586,7 @@ static void look_leader(struct member *member, const struct member_view *view)
 {
     struct ensemble_world *ensemble = member->ensemble;
     int64_t first = view->epoch << COUNTER_BITS;
-    int64_t needed = last_txn_below(ensemble, first);
+    int64_t needed = ghost_last_txn_below(ensemble, first);
     sim_trace("member %d serves as the leader of epoch %" PRId64 " at 0x%" PRIx64, member->id,
               view->epoch, view->zxid);
     note_epoch(member, view->epoch);
@@ -696,6 +650,7 @@ void ghost_look(struct member *member)
     struct member_view view;
     const struct member_view before = member->view;
     member_look(member, &view);
+    ghost_epochs_look(member);
     look_syncs(member, &view);
     bool is_new = view.is_serving != before.is_serving || view.is_leader != before.is_leader ||
                   view.is_looking != before.is_looking || view.epoch != before.epoch ||
