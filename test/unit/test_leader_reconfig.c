@@ -261,6 +261,39 @@ static void test_what_is_refused(void **state)
     test_leader_release(&test);
 }
 
+/* As long as a text may be, and longer when it is printed with the roles that it leaves out: what
+ * could not be read again is no configuration. */
+static void test_one_that_grows(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *learner = begin(&test);
+    struct buffer text;
+    buffer_init(&text, SIZE_MAX);
+    buffer_append_cstr(&text, "server.1=h1:1:2;3,server.2=h2:1:2;3");
+    for (int id = 5; text.len < QUORUM_TEXT_MAX; id++) {
+        buffer_append_cstr(&text, ",server.");
+        buffer_append_decimal(&text, id);
+        for (int i = 0; i < QUORUM_ADDRESSES_MAX; i++) {
+            char host[240];
+            memset(host, 'a', sizeof host);
+            buffer_append_cstr(&text, i == 0 ? "=" : "|");
+            buffer_append(&text, slice_of(host, sizeof host));
+            buffer_append_cstr(&text, ":1:2");
+        }
+        buffer_append_cstr(&text, ":observer;3");
+    }
+    /* the last one is cut to the length that is allowed: within a host */
+    static const char end[] = "a:1:2:observer";
+    text.len = QUORUM_TEXT_MAX - (sizeof end - 1);
+    buffer_append_cstr(&text, end);
+    buffer_append_u8(&text, '\0');
+    reconfig(&test, learner, NULL, NULL, (const char *)text.data, -1);
+    refused(&test, learner, ZK_ERR_BADARGUMENTS);
+    buffer_release(&text);
+    test_leader_release(&test);
+}
+
 static void test_switched_off_or_not_allowed(void **state)
 {
     (void)state;
@@ -295,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_the_leader_leaves),
         cmocka_unit_test(test_a_whole_new_configuration),
         cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_one_that_grows),
         cmocka_unit_test(test_switched_off_or_not_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

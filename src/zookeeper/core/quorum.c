@@ -56,7 +56,7 @@ struct quorum_config *quorum_config_at_version(const struct quorum_config *confi
     buffer_init(&text, SIZE_MAX);
     quorum_config_text_at(config, version, &text);
     int error = quorum_config_parse(buffer_slice(&text), &other, NULL, 0);
-    ASSERT(error == 0);
+    ASSERT(error == 0); /* the parser has seen to that */
     buffer_release(&text);
     return other;
 }
@@ -83,9 +83,17 @@ const struct quorum_server *quorum_config_find(const struct quorum_config *confi
 
 struct quorum_share *quorum_config_share(const struct quorum_config *config, int64_t id)
 {
-    for (uint32_t i = 0; i < config->share_count; i++) {
-        if (config->shares[i].id == id) {
-            return &config->shares[i];
+    uint32_t from = 0;
+    uint32_t to = config->share_count;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        if (config->shares[middle].id == id) {
+            return &config->shares[middle];
+        }
+        if (config->shares[middle].id < id) {
+            from = middle + 1;
+        } else {
+            to = middle;
         }
     }
     return NULL;

@@ -26,7 +26,7 @@
 #define QUORUM_SERVERS_MAX 255
 /* Addresses of one server (multiAddress.enabled). */
 #define QUORUM_ADDRESSES_MAX 8
-/* Bytes of a configuration's text, and of one address's host. */
+/* Bytes of a configuration's text, also as it is printed, and of one address's host. */
 #define QUORUM_TEXT_MAX ((size_t)256 << 10)
 #define QUORUM_HOST_MAX 255
 /* Largest weight of a server. */

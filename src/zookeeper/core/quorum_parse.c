@@ -12,7 +12,9 @@
 #include "base/text.h"
 #include "zookeeper/core/quorum_private.h"
 
-#define LINES_MAX (QUORUM_SERVERS_MAX * 4)
+#define SHARES_MAX (2 * QUORUM_SERVERS_MAX)
+/* Of servers, of groups and weights, and the version: as many as are printed at most. */
+#define LINES_MAX (QUORUM_SERVERS_MAX + 2 * SHARES_MAX + 1)
 #define PARTS_MAX 8
 #define PROBLEM_MAX 512
 
@@ -420,7 +422,7 @@ static void make_room(struct quorum_reader *reader, size_t text_len)
     }
     reader->server_room = MIN(reader->server_room, QUORUM_SERVERS_MAX);
     if (config->is_hierarchical) {
-        reader->share_room = (uint32_t)MIN(colons + reader->line_count, 2 * QUORUM_SERVERS_MAX);
+        reader->share_room = (uint32_t)MIN(colons + reader->line_count, SHARES_MAX);
     }
     config->servers = mem_alloc_zeroed(reader->server_room * sizeof *config->servers);
     config->shares = mem_alloc_zeroed(reader->share_room * sizeof *config->shares);
@@ -439,10 +441,25 @@ static void trim_room(struct quorum_reader *reader)
                                  config->share_count * sizeof *config->shares);
 }
 
+static const struct quorum_line whole = {
+    .key = {(const uint8_t *)"configuration", sizeof "configuration" - 1}};
+
+/* What is left out in a text is printed: roles, weights, the zeros of an IPv6 address. The printed
+ * text goes through here again, in a log, in a packet, in a file, and must pass. */
+static int check_printed(struct quorum_reader *reader)
+{
+    struct buffer text;
+    buffer_init(&text, SIZE_MAX);
+    quorum_config_text_at(reader->config, -1, &text); /* no version is longer */
+    bool is_too_long = text.len > QUORUM_TEXT_MAX;
+    buffer_release(&text);
+    return is_too_long ? refuse(reader, &whole, "the text is too long when nothing is left out")
+                       : 0;
+}
+
 static int read_text(struct quorum_reader *reader, struct slice text, struct arena *arena)
 {
     int bad_line = 0;
-    const struct quorum_line whole = {SLICE_LIT("configuration"), SLICE_NULL};
     int error = java_properties_parse(text, arena, take_line, reader, &bad_line);
     if (error == ERR_INVALID || error == ERR_LIMIT) {
         return refuse(reader, &whole, "a line has a malformed \\u escape");
@@ -458,7 +475,7 @@ static int read_text(struct quorum_reader *reader, struct slice text, struct are
         error = join_shares(reader);
     }
     trim_room(reader);
-    return error;
+    return error == 0 ? check_printed(reader) : error;
 }
 
 int quorum_config_parse(struct slice text,
@@ -472,7 +489,6 @@ int quorum_config_parse(struct slice text,
     buffer_init(&reader.problem, SIZE_MAX);
     int error;
     if (text.len > QUORUM_TEXT_MAX) {
-        const struct quorum_line whole = {SLICE_LIT("configuration"), SLICE_NULL};
         error = refuse(&reader, &whole, "the text is too long");
     } else {
         arena_init(&arena, text.len + 4096, SIZE_MAX);
