@@ -26,9 +26,9 @@ bench: all                          ## compare with Apache's servers, side by si
 	@$(PYTHON) bench/run.py
 
 sim: all                            ## simulate: SEED=n replays one run, else fresh seeds for MINUTES=m
-	@build/$(PRESET)/samsa_sim $(if $(SEED),--seed $(SEED),--minutes $(MINUTES)) & one=$$!; \
-	build/$(PRESET)/samsa_ensemble_sim $(if $(SEED),--seed $(SEED),--minutes $(MINUTES)); code=$$?; \
-	wait $$one && exit $$code
+	@code=0; running=; for one in samsa_sim samsa_kafka_sim samsa_ensemble_sim; do \
+	build/$(PRESET)/$$one $(if $(SEED),--seed $(SEED),--minutes $(MINUTES)) & running="$$running $$!"; done; \
+	for one in $$running; do wait $$one || code=$$?; done; exit $$code
 
 fuzz: build-fuzz                    ## run every fuzzer for SECONDS=n each
 	@$(PYTHON) tools/run_fuzzers.py --seconds $(SECONDS)

@@ -202,9 +202,10 @@ FAILED_SEED_LINE = re.compile(r"^seed \d+: (?!ok ).*$", re.MULTILINE)
 SEED_LINE = re.compile(r"^seed (\d+): (\w+) digest (\w+).*$", re.MULTILINE)
 
 
-def play(runner, results, program, ranges, options="--digests"):
+def play(runner, results, program, ranges):
     """The seeds of the program's list that once failed, and a campaign, all of its ranges at a time."""
     name = program.removeprefix("samsa_").removesuffix("sim")
+    options = f"--digests --failures {SIM_FAILURES_MAX - 1}"
     *others, last = [f"build/release/{program} --seeds {seeds} {options}" for seeds in ranges]
     campaign = " ".join(f"{other} & others=\"$others $!\";" for other in others) + last
     for command in (f"build/release/{program} --file sim/{name}seeds.txt {options}",
@@ -230,9 +231,8 @@ def suite_simulator(runner):
     code, output = runner.run(["build/release/samsa_sim", "--crash-everywhere"], 600)
     results.add("power cut at every disk operation", None if code == 0 else tail(output))
     play(runner, results, "samsa_sim", halves(SIM_SEEDS))
-    play(runner, results, "samsa_kafka_sim", [f"1..{KAFKA_SIM_SEEDS}"], "")
-    play(runner, results, "samsa_ensemble_sim", halves(ENSEMBLE_SIM_SEEDS),
-         f"--digests --failures {SIM_FAILURES_MAX - 1}")
+    play(runner, results, "samsa_kafka_sim", halves(KAFKA_SIM_SEEDS))
+    play(runner, results, "samsa_ensemble_sim", halves(ENSEMBLE_SIM_SEEDS))
     play_mutants(runner, results)
     return results
 
