@@ -339,8 +339,7 @@ static void begin_broadcast(struct leader_turn *turn)
         leader->scratch.len = 0;
         quorum_config_text(peer->seen_config, &leader->scratch);
         int64_t designated = leader_designated(leader, peer->seen_config, zxid);
-        (void)peer_activate_config(peer, buffer_slice(&leader->scratch), designated, zxid,
-                                   turn->outbox);
+        (void)peer_activate_config(peer, buffer_slice(&leader->scratch), designated, turn->outbox);
         if (designated != peer->config->server_id) {
             leader_step_aside(turn);
         }

@@ -266,7 +266,7 @@ static void activate(struct leader_turn *turn, int64_t zxid, struct slice txn, s
         quorum_packet_end(out, start);
         tell_all(turn, (struct quorum_span){start, out->len - start}, true);
     }
-    (void)peer_activate_config(peer, text, designated, zxid, turn->outbox);
+    (void)peer_activate_config(peer, text, designated, turn->outbox);
     if (designated != peer->config->server_id) {
         leader_step_aside(turn);
     }

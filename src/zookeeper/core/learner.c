@@ -152,9 +152,6 @@ bool learner_takes(struct learner_turn *turn, int64_t zxid, struct slice txn)
         learner_give_up(turn, "a proposal of the leader cannot be read");
         return false;
     }
-    if (zxid_epoch(zxid) != zxid_epoch(learner->last_zxid)) {
-        learner->epoch_zxid = zxid;
-    }
     learner->last_zxid = zxid;
     struct slice config = peer_txn_config(txn);
     if (!slice_is_null(config) && peer_see_config(learner->peer, config, turn->outbox) != ERR_OK) {
@@ -202,7 +199,7 @@ static void commit(struct learner_turn *turn)
             return;
         }
         struct slice config = peer_txn_config(peer_next_txn(peer));
-        is_big = peer_activate_config(peer, config, designated, zxid, turn->outbox);
+        is_big = peer_activate_config(peer, config, designated, turn->outbox);
     }
     peer->private->stats.learner_commits_received += 1;
     peer_apply_next(peer, turn->event, turn->outbox);
@@ -226,8 +223,8 @@ static void inform(struct learner_turn *turn)
     if (!learner_takes(turn, turn->event->zxid, txn)) {
         return;
     }
-    bool is_big = activates && peer_activate_config(peer, peer_txn_config(txn), designated,
-                                                    turn->event->zxid, turn->outbox);
+    bool is_big = activates &&
+                  peer_activate_config(peer, peer_txn_config(txn), designated, turn->outbox);
     peer->private->stats.learner_commits_received += 1;
     if (peer->config->sync_enabled) {
         peer_log(peer, turn->event->zxid, txn, turn->outbox);
@@ -247,12 +244,12 @@ void learner_acknowledge(struct learner_turn *turn)
     if (learner->is_observer || learner->acked_zxid >= durable) {
         return;
     }
-    /* All of one epoch since UPTODATE, and without a gap. The leader counts each by itself. */
+    /* Without a gap; a later epoch begins with 1. The leader counts each by itself. */
     size_t start = turn->outbox->bytes.len;
     while (learner->acked_zxid < durable) {
         learner->acked_zxid = zxid_epoch(learner->acked_zxid) == zxid_epoch(durable)
                                   ? learner->acked_zxid + 1
-                                  : learner->epoch_zxid;
+                                  : zxid_make(zxid_epoch(durable), 1);
         quorum_packet_write(&turn->outbox->bytes, ZK_PACKET_ACK, learner->acked_zxid, SLICE_NULL);
     }
     struct quorum_span span = {start, turn->outbox->bytes.len - start};

@@ -1,11 +1,18 @@
 /* learner.h - follower and observer: how a server comes to have what its leader has, and keeps it.
  *
- *   CONNECTING -> INTRODUCED -> (accepted epoch durable) -> WAITS_FOR_SYNC
- *       FOLLOWERINFO        LEADERINFO           ACKEPOCH        |DIFF    |TRUNC        |SNAP
- *                                                                |    CUTTING        READING,
- * SAVING v        v             v SYNCING: PROPOSAL, COMMIT, INFORM NEWLEADER: all that was
- * committed so far is durable, then the epoch is, then ACK ACKNOWLEDGED: more of them wait
- *       UPTODATE: ACK; BROADCAST: clients are served; proposals are logged and acknowledged
+ *       CONNECTING
+ *           | FOLLOWERINFO
+ *       INTRODUCED
+ *           | LEADERINFO; ACCEPTING: the epoch becomes durable; ACKEPOCH
+ *       WAITS_FOR_SYNC --TRUNC--> CUTTING --------+
+ *           |------------SNAP---> READING, SAVING |
+ *           | DIFF                                |
+ *       SYNCING <---------------------------------+
+ *           | PROPOSAL, COMMIT, INFORM
+ *           | NEWLEADER; ADOPTING: history durable, then the epoch; ACK
+ *       ACKNOWLEDGED
+ *           | UPTODATE; ACK
+ *       BROADCAST    clients are served; proposals are logged and acknowledged
  *
  * Rules (reference 2.9): see peer.h. Every wait for the leader has a limit (initLimit before
  * NEWLEADER was acknowledged, syncLimit after it); waits for the own disk have none.
@@ -43,7 +50,6 @@ struct learner {
     bool asked_epoch;     /* PERSIST_EPOCH of the current one is on its way */
     bool has_newleader;   /* NEWLEADER came (it may while SAVING) */
     int64_t last_zxid;    /* last one proposed or informed: contiguity */
-    int64_t epoch_zxid;   /* the first one of its epoch, when that began while we followed */
     /* Until BROADCAST: proposals that are not in the log yet, because the disk was not ready for
      * them, or because they came without a COMMIT before UPTODATE. i64 zxid, u32 length, bytes. */
     struct buffer waiting;

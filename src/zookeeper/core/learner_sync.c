@@ -173,7 +173,7 @@ static bool commit_next(struct learner_turn *turn, int64_t designated, bool acti
     }
     learner->uncommitted_start += ENTRY_HEADER_BYTES + txn.len;
     if (activates &&
-        peer_activate_config(learner->peer, peer_txn_config(txn), designated, zxid, turn->outbox)) {
+        peer_activate_config(learner->peer, peer_txn_config(txn), designated, turn->outbox)) {
         learner_give_up(turn, "the ensemble was reconfigured");
         return false;
     }
@@ -267,8 +267,8 @@ static void up_to_date(struct learner_turn *turn)
         learner_give_up(turn, "an UPTODATE before NEWLEADER was acknowledged");
         return;
     }
-    if (learner->config.len > 0 && peer_activate_config(peer, buffer_slice(&learner->config), -1,
-                                                        turn->event->zxid, turn->outbox)) {
+    if (learner->config.len > 0 &&
+        peer_activate_config(peer, buffer_slice(&learner->config), -1, turn->outbox)) {
         learner_give_up(turn, "the ensemble was reconfigured");
         return;
     }

@@ -140,12 +140,10 @@ static bool leader_stays(const struct peer *peer,
 bool peer_activate_config(struct peer *peer,
                           struct slice text,
                           int64_t designated,
-                          int64_t zxid,
                           struct zk_outbox *outbox)
 {
-    (void)zxid;
-    struct quorum_config *config = NULL;
-    if (!peer->config->reconfig_enabled || quorum_config_parse(text, &config, NULL, 0) != ERR_OK) {
+    struct quorum_config *config = peer->config->reconfig_enabled ? peer_read_config(text) : NULL;
+    if (config == NULL) {
         return false;
     }
     struct quorum_config *before = quorum_config_keep(peer->committed_config);

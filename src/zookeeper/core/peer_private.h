@@ -108,13 +108,12 @@ NODISCARD int peer_adopt_config(struct peer *peer, struct slice text, struct zk_
 /* This configuration is in force; takes it over. */
 void peer_set_committed(struct peer *peer, struct quorum_config *config, struct zk_outbox *outbox);
 
-/* The configuration of this text is in force (QuorumPeer.processReconfig). True:
- * the change is so big that a new election must follow (the caller then gives up; the next first
- * vote is for `designated`, when it is >= 0). Without reconfigEnabled nothing happens. */
+/* The configuration of this text is in force (QuorumPeer.processReconfig). True: the change is so
+ * big that a new election must follow (the caller then gives up; the next first vote is for
+ * `designated`, when it is >= 0). Without reconfigEnabled, or when it is none, nothing happens. */
 bool peer_activate_config(struct peer *peer,
                           struct slice text,
                           int64_t designated,
-                          int64_t zxid,
                           struct zk_outbox *outbox);
 
 /* Is it one that observes? Only who is named as an observer: a stranger follows, without a vote

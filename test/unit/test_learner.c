@@ -1,0 +1,201 @@
+/* A follower whose leader is spoken for by the test: only what was really cut from its log is taken
+ * for cut (ZOOKEEPER-3701), and what a leader should never say does no harm. */
+#include "support_leader.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static struct zk_event make_event(const struct test_leader *test, enum zk_peer_event_kind kind)
+{
+    return (struct zk_event){
+        .kind = ZK_EVENT_PEER, .peer_kind = kind, .now_ms = test->now_ms, .wall_ms = test->wall_ms};
+}
+
+/* The effect of that kind among what was wanted last; NULL when there is none. */
+static const struct zk_effect *find_effect(const struct test_leader *test,
+                                           enum zk_peer_effect_kind kind)
+{
+    for (size_t i = 0; i < test->outbox.count; i++) {
+        const struct zk_effect *effect = &test->outbox.effects[i];
+        if (effect->kind == ZK_EFFECT_PEER && effect->peer_kind == kind) {
+            return effect;
+        }
+    }
+    return NULL;
+}
+
+static void step(struct test_leader *test, const struct zk_event *event)
+{
+    zk_outbox_clear(&test->outbox);
+    peer_step(&test->peer, event, &test->outbox);
+    peer_check(&test->peer);
+}
+
+/* Server `sender` stands for server 2, which has more than we. */
+static void notify(struct test_leader *test, int64_t sender)
+{
+    uint8_t bytes[40] = {0};
+    store_be64(bytes + 4, 2);
+    store_be64(bytes + 12, (uint64_t)zxid_make(3, 9));
+    store_be64(bytes + 20, (uint64_t)test->peer.election.election_epoch);
+    store_be64(bytes + 28, 3);
+    store_be32(bytes + 36, 1);
+    struct zk_event event = make_event(test, PEER_EVENT_NOTIFICATION);
+    event.server_id = sender;
+    event.frame = slice_of(bytes, sizeof bytes);
+    step(test, &event);
+}
+
+static void packet(struct test_leader *test,
+                   struct zk_link *link,
+                   int32_t type,
+                   int64_t zxid,
+                   struct slice data)
+{
+    struct zk_event event = make_event(test, PEER_EVENT_LINK_PACKET);
+    event.link = link;
+    event.packet_type = type;
+    event.zxid = zxid;
+    event.frame = data;
+    step(test, &event);
+}
+
+/* A follower with the log 3:1..3:5 of a leader of epoch 4. */
+static void begin_to_follow(struct test_leader *test, struct zk_link *link)
+{
+    static const uint8_t version[4] = {0, 1, 0, 0};
+    test_leader_init(test);
+    test->config.reconfig_enabled = true;
+    test_leader_load(test, 3, 5);
+    peer_start(&test->peer, 3, 3, test->now_ms, &test->outbox);
+    notify(test, 2);
+    if (test->peer.state == PEER_LOOKING) {
+        notify(test, 3);
+    }
+    assert_int_equal(test->peer.state, PEER_FOLLOWING);
+    const struct zk_effect *connect = find_effect(test, PEER_EFFECT_LINK_CONNECT);
+    assert_non_null(connect);
+    *link = (struct zk_link){.id = 1, .is_ours = true, .attempt = connect->zxid};
+    struct zk_event event = make_event(test, PEER_EVENT_LINK_OPEN);
+    event.link = link;
+    step(test, &event);
+    packet(test, link, ZK_PACKET_LEADERINFO, zxid_make(4, 0), slice_of(version, sizeof version));
+    event = make_event(test, PEER_EVENT_EPOCH_PERSISTED);
+    event.epoch_kind = ZK_EPOCH_ACCEPTED;
+    event.zxid = 4;
+    step(test, &event);
+}
+
+/* It is told to cut its log behind 3:3. */
+static void begin_to_cut(struct test_leader *test, struct zk_link *link)
+{
+    begin_to_follow(test, link);
+    packet(test, link, ZK_PACKET_TRUNC, zxid_make(3, 3), SLICE_NULL);
+    const struct zk_effect *cut = find_effect(test, PEER_EFFECT_TRUNCATE);
+    assert_non_null(cut);
+    assert_int_equal(cut->zxid, zxid_make(3, 3));
+    packet(test, link, ZK_PACKET_NEWLEADER, zxid_make(4, 0), SLICE_NULL);
+}
+
+/* What the host says of the cut; the tree is left as it is. */
+static void cut(struct test_leader *test, int error)
+{
+    struct zk_event event = make_event(test, PEER_EVENT_TRUNCATED);
+    event.zxid = test->peer.service.tree.last_processed_zxid;
+    event.error = error;
+    step(test, &event);
+}
+
+static void end(struct test_leader *test)
+{
+    zk_outbox_clear(&test->outbox);
+    test_leader_release(test);
+}
+
+/* Nothing is acknowledged, the new epoch is not ours: the role ends. */
+static void expect_given_up(const struct test_leader *test)
+{
+    assert_int_equal(test->peer.state, PEER_LOOKING);
+    assert_null(find_effect(test, PEER_EFFECT_PERSIST_EPOCH));
+    assert_null(find_effect(test, PEER_EFFECT_LINK_SEND));
+    assert_non_null(find_effect(test, PEER_EFFECT_LINK_CLOSE));
+    assert_int_equal(test->peer.current_epoch, 3);
+}
+
+static void test_a_cut_that_failed(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_cut(&test, &link);
+    cut(&test, ERR_NOT_FOUND);
+    expect_given_up(&test);
+    end(&test);
+}
+
+/* The log has never had what the leader cuts back to: it ends elsewhere. */
+static void test_a_cut_that_ends_elsewhere(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_cut(&test, &link);
+    peer_reset_tree(&test.peer);
+    test_leader_load(&test, 3, 2);
+    cut(&test, 0);
+    expect_given_up(&test);
+    end(&test);
+}
+
+static void test_a_cut_that_was_made(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_cut(&test, &link);
+    peer_reset_tree(&test.peer);
+    test_leader_load(&test, 3, 3);
+    cut(&test, 0);
+    assert_int_equal(test.peer.state, PEER_FOLLOWING);
+    assert_non_null(find_effect(&test, PEER_EFFECT_PERSIST_EPOCH));
+    struct zk_event event = make_event(&test, PEER_EVENT_EPOCH_PERSISTED);
+    event.epoch_kind = ZK_EPOCH_CURRENT;
+    event.zxid = 4;
+    step(&test, &event);
+    const struct zk_effect *sent = find_effect(&test, PEER_EFFECT_LINK_SEND);
+    struct quorum_packet ack;
+    assert_non_null(sent);
+    assert_int_equal(quorum_packet_decode(zk_effect_bytes(&test.outbox, sent), 1024, &ack), ERR_OK);
+    assert_int_equal(ack.type, ZK_PACKET_ACK);
+    assert_int_equal(ack.zxid, zxid_make(4, 0));
+    end(&test);
+}
+
+/* What is activated is no configuration: the one in force stays. */
+static void test_nothing_is_activated(void **state)
+{
+    (void)state;
+    static const uint8_t designated[8] = {0, 0, 0, 0, 0, 0, 0, 2};
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_follow(&test, &link);
+    packet(&test, &link, ZK_PACKET_DIFF, zxid_make(3, 6), SLICE_NULL);
+    packet(&test, &link, ZK_PACKET_PROPOSAL, zxid_make(3, 6), test_leader_txn(zxid_make(3, 6)));
+    packet(&test, &link, ZK_PACKET_COMMIT_AND_ACTIVATE, zxid_make(3, 6),
+           slice_of(designated, sizeof designated));
+    assert_int_equal(quorum_config_voter_count(test.peer.committed_config), 3);
+    end(&test);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_cut_that_failed),
+        cmocka_unit_test(test_a_cut_that_ends_elsewhere),
+        cmocka_unit_test(test_a_cut_that_was_made),
+        cmocka_unit_test(test_nothing_is_activated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
