@@ -105,6 +105,11 @@ class Proxied(Loopback):
         return ",".join(f"{HOST}:{self.proxy.link(f'{clients}>{i}', HOST, self.address(i)[3])}"
                         for i in member_ids or self.ports)
 
+    def client_links(self, member_id=None):
+        """The names of clients' links, of those to one member or of all."""
+        return sorted(name for name in self.proxy.names
+                      if not name[0].isdigit() and member_id in (None, int(name.rsplit(">", 1)[1])))
+
     def says(self, sender, receiver, **rules):
         """Rules for what `sender` says to `receiver`, whoever of them made the connection."""
         self.proxy.set(f"{sender}>{receiver}", "there", **rules)
