@@ -46,7 +46,7 @@ static int load(struct slice bytes,
     struct errmsg message;
     memory_file_make(bytes, file.name);
     tree_init(tree, &config);
-    bool is_whole = snapshot_file_looks_whole(fuzz_runtime(), MEMORY_FILE_FOLDER, &file);
+    bool is_whole = snapshot_file_check_ends(fuzz_runtime(), MEMORY_FILE_FOLDER, &file) == 0;
     int error = snapshot_file_load(fuzz_runtime(), MEMORY_FILE_FOLDER, &file, tree, info, &message);
     ASSERT(error != 0 || info->has_tree);
     ASSERT(error != 0 || is_whole || compression == SNAPSHOT_PLAIN);

@@ -282,6 +282,18 @@ static void reads_a_stretch(void **state)
     buffer_release(&out);
 }
 
+/* Its content, not its end. */
+static void damage(struct fixture *fixture, const char *name)
+{
+    char path[PATH_TEXT_MAX];
+    data_dir_join(path, fixture->dir.snap_dir, name);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 40, SEEK_SET), 0);
+    assert_int_equal(fputc(0xee, file), 0xee);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* A server that copied a snapshot at 1:12 after 1:8 and went on with 2:1: its log has a hole, which
  * neither readers nor a start without that snapshot may step over (simulator seeds 140, 82). */
 static void a_copied_snapshot_is_a_hole(void **state)
@@ -291,7 +303,6 @@ static void a_copied_snapshot_is_a_hole(void **state)
     struct recovery_result result;
     struct errmsg message;
     struct buffer out;
-    char path[PATH_TEXT_MAX];
     buffer_init(&out, SIZE_MAX);
     write_snapshot(fixture, 0);
     write_history(fixture);
@@ -303,17 +314,35 @@ static void a_copied_snapshot_is_a_hole(void **state)
     assert_true(recover(fixture) == ZXID(2, 4));
     assert_int_equal(fixture->replayed_count, 4);
 
-    /* Its content is damaged, its end is there. */
-    data_dir_join(path, fixture->dir.snap_dir, "snapshot.10000000c");
-    FILE *file = fopen(path, "r+");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, 40, SEEK_SET), 0);
-    assert_int_equal(fputc(0xee, file), 0xee);
-    assert_int_equal(fclose(file), 0);
+    damage(fixture, "snapshot.10000000c");
     int error = recovery_load(&fixture->dir, &options, &fixture->tree, replay, fixture, &result,
                               &message);
     assert_int_equal(error, ERR_CORRUPT);
     buffer_release(&out);
+}
+
+/* A server that copied a snapshot at 3:7 after 2:4, and nothing since: without it, it would come
+ * back with a history that is older than its epoch says (ensemble seed 453287507). */
+static void a_copied_snapshot_is_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct recovery_options options = {.may_cut = true};
+    struct recovery_result result;
+    struct errmsg message;
+    char path[PATH_TEXT_MAX];
+    write_snapshot(fixture, 0);
+    write_history(fixture);
+    write_snapshot(fixture, ZXID(3, 7));
+    assert_true(recover(fixture) == ZXID(3, 7));
+    damage(fixture, "snapshot.300000007");
+    assert_int_equal(
+        recovery_load(&fixture->dir, &options, &fixture->tree, replay, fixture, &result, &message),
+        ERR_CORRUPT);
+    assert_non_null(strstr(message.text, "transactions are missing"));
+    /* Never finished: it was never acknowledged either. */
+    data_dir_join(path, fixture->dir.snap_dir, "snapshot.300000007");
+    assert_int_equal(truncate(path, 40), 0);
+    assert_true(recover(fixture) == ZXID(2, 4));
 }
 
 /* ---- epochs ---------------------------------------------------------------------------------- */
@@ -476,6 +505,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(snapshots_above_the_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_a_stretch, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copied_snapshot_is_a_hole, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copied_snapshot_is_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(epochs_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_epochs_are_refused, setup, teardown),
         cmocka_unit_test(finds_the_end_in_pieces),

@@ -110,7 +110,7 @@ static bool oldest_snapshot_to_keep(struct runtime *runtime,
 {
     uint32_t whole = 0;
     for (size_t i = snapshots->count; i > 0 && whole < retain; i--) {
-        if (snapshot_file_looks_whole(runtime, snap_dir, &snapshots->files[i - 1])) {
+        if (snapshot_file_check_ends(runtime, snap_dir, &snapshots->files[i - 1]) == 0) {
             *zxid = snapshots->files[i - 1].zxid;
             whole++;
         }

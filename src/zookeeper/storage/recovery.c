@@ -4,13 +4,14 @@
  * by entry, skipping what the snapshot already has.
  *
  * What goes wrong, and what is done:
- *   snapshot damaged              -> the next older one; it needs older logs, which purge keeps
- *   log entry torn at the end     -> cut there (fsynced), since nothing of it was acknowledged;
- * said in the log log entry bad elsewhere       -> refuse; naming file, offset and the tool that
- * shows it a whole log file missing      -> the first replayed zxid is not the next one: refuse
- * Only the newest file can have a torn tail: a file is left for the next one only after its last
- * batch was synced. But a power cut can leave a newest file that holds nothing (created, never
- * synced), so the file before it may be the torn one too; an empty newest file is removed.
+ *   snapshot damaged              -> the next older one; it needs older logs, which purge keeps,
+ * and they must reach beyond the damaged one: else refuse log entry torn at the end     -> cut
+ * there (fsynced), since nothing of it was acknowledged; said in the log log entry bad elsewhere ->
+ * refuse; naming file, offset and the tool that shows it a whole log file missing      -> the first
+ * replayed zxid is not the next one: refuse Only the newest file can have a torn tail: a file is
+ * left for the next one only after its last batch was synced. But a power cut can leave a newest
+ * file that holds nothing (created, never synced), so the file before it may be the torn one too;
+ * an empty newest file is removed.
  */
 #include "zookeeper/storage/recovery.h"
 
@@ -63,13 +64,13 @@ static int load_snapshot(struct recovery *recovery)
             continue;
         }
         tried++;
-        int error = ERR_TRUNCATED;
-        if (snapshot_file_looks_whole(recovery->dir->runtime, recovery->dir->snap_dir, file)) {
+        int error = snapshot_file_check_ends(recovery->dir->runtime, recovery->dir->snap_dir, file);
+        if (error == 0) {
             error = snapshot_file_load(recovery->dir->runtime, recovery->dir->snap_dir, file,
                                        recovery->tree, &info, &why);
         } else {
-            errmsg_set(&why, error, "the snapshot %s/%s is incomplete", recovery->dir->snap_dir,
-                       file->name);
+            errmsg_set(&why, error, "the snapshot %s/%s %s", recovery->dir->snap_dir, file->name,
+                       error == ERR_TRUNCATED ? "is incomplete" : "cannot be read");
         }
         if (error == 0) {
             recovery->result->snapshot_zxid = file->zxid;
@@ -186,15 +187,17 @@ static int bad_entry(struct recovery *recovery,
                       recovery->dir->log_dir, reader->name, reader->offset, error_text(why));
 }
 
-/* A server that was brought up to date by a snapshot has a log with a hole: what the leader's
- * snapshot held was never in it. Such a snapshot is synced before it gets its name, so one that
- * looks torn (Apache's, taken in the background) is no evidence of a hole. */
+/* A server that was brought up to date by a snapshot has a log with a hole, or one that ends too
+ * early: what the leader's snapshot held was never in it. Such a snapshot is synced before it gets
+ * its name, so one that was never finished (Apache's, taken in the background) is no evidence. */
 static bool skipped_snapshot_between(const struct recovery *recovery, int64_t zxid)
 {
     for (size_t i = 0; i < recovery->snapshots.count; i++) {
         const struct data_file *file = &recovery->snapshots.files[i];
         if (file->zxid > recovery->applied && file->zxid < zxid &&
-            snapshot_file_looks_whole(recovery->dir->runtime, recovery->dir->snap_dir, file)) {
+            !is_beyond(recovery, file->zxid) &&
+            snapshot_file_check_ends(recovery->dir->runtime, recovery->dir->snap_dir, file) !=
+                ERR_TRUNCATED) {
             return true;
         }
     }
@@ -344,6 +347,21 @@ static int replay_logs(struct recovery *recovery)
     return 0;
 }
 
+/* To start with less than this server once had, and said that it had, would let it win an election
+ * by its epoch and cut from the others what was committed (ensemble seed 453287507). */
+static int check_end(const struct recovery *recovery)
+{
+    if (!skipped_snapshot_between(recovery, INT64_MAX)) {
+        return 0;
+    }
+    return errmsg_set(recovery->message, ERR_CORRUPT,
+                      "transactions are missing: a snapshot newer than zxid 0x%" PRIx64
+                      " in %s is damaged or cannot be read, and the logs in %s do not reach it. "
+                      "Restore it from a backup, or empty this server's data and let it copy its "
+                      "ensemble's.",
+                      (uint64_t)recovery->applied, recovery->dir->snap_dir, recovery->dir->log_dir);
+}
+
 /* ---- making it last
  * -------------------------------------------------------------------------------------- */
 
@@ -476,6 +494,9 @@ int recovery_load(const struct data_dir *dir,
     }
     if (error == 0) {
         error = replay_logs(&recovery);
+    }
+    if (error == 0) {
+        error = check_end(&recovery);
     }
     result->replay_ns = runtime_now_ns(dir->runtime) - loaded_ns;
     if (error == 0) {

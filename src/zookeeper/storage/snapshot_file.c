@@ -365,9 +365,9 @@ int snapshot_file_load(struct runtime *runtime,
     return 0;
 }
 
-bool snapshot_file_looks_whole(struct runtime *runtime,
-                               const char *folder,
-                               const struct data_file *data_file)
+int snapshot_file_check_ends(struct runtime *runtime,
+                             const char *folder,
+                             const struct data_file *data_file)
 {
     char path[PATH_TEXT_MAX];
     struct file *file;
@@ -376,25 +376,30 @@ bool snapshot_file_looks_whole(struct runtime *runtime,
     static const uint8_t seal_end[5] = {0, 0, 0, 1, '/'};
     static const uint8_t snappy_magic[8] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
     bool is_plain = data_file->compression == SNAPSHOT_PLAIN;
+    bool is_finished = false;
     if (is_plain && data_file->size < 10) {
-        return false;
+        return ERR_TRUNCATED;
     }
     data_dir_join(path, folder, data_file->name);
-    if (file_open(runtime, path, FILE_READ, &file) != 0) {
-        return false;
+    int error = file_open(runtime, path, FILE_READ, &file);
+    if (error != 0) {
+        return error;
     }
-    int error = file_read(file, is_plain ? data_file->size - 5 : 0, bytes, is_plain ? 5 : 8, &got);
+    error = file_read(file, is_plain ? data_file->size - 5 : 0, bytes, is_plain ? 5 : 8, &got);
     file_close(file);
     if (error != 0) {
-        return false;
+        return error;
     }
     switch (data_file->compression) {
     case SNAPSHOT_PLAIN:
-        return got == 5 && memcmp(bytes, seal_end, 5) == 0;
+        is_finished = got == 5 && memcmp(bytes, seal_end, 5) == 0;
+        break;
     case SNAPSHOT_GZIP:
-        return got == 8 && bytes[0] == 0x1f && bytes[1] == 0x8b;
+        is_finished = got == 8 && bytes[0] == 0x1f && bytes[1] == 0x8b;
+        break;
     case SNAPSHOT_SNAPPY:
-        return got == 8 && memcmp(bytes, snappy_magic, 8) == 0;
+        is_finished = got == 8 && memcmp(bytes, snappy_magic, 8) == 0;
+        break;
     }
-    UNREACHABLE();
+    return is_finished ? 0 : ERR_TRUNCATED;
 }

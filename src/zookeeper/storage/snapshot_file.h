@@ -61,9 +61,9 @@ NODISCARD int snapshot_file_load(struct runtime *runtime,
                                  struct errmsg *message);
 
 /* The quick check of SnapStream.isValidSnapshot: ends with a seal's "/" (plain), begins with the
- * codec's magic (compressed). */
-bool snapshot_file_looks_whole(struct runtime *runtime,
-                               const char *folder,
-                               const struct data_file *file);
+ * codec's magic (compressed). 0; ERR_TRUNCATED: it was never finished; or why it cannot be read. */
+NODISCARD int snapshot_file_check_ends(struct runtime *runtime,
+                                       const char *folder,
+                                       const struct data_file *file);
 
 #endif
