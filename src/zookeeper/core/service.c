@@ -38,6 +38,7 @@ void service_init(struct service *service,
     buffer_init(&private->containers.paths, SIZE_MAX);
     list_init(&private->orphans);
     u64_map_init(&private->revalidating);
+    u64_map_init(&private->unanswered);
     containers_stop(service);
     tree_init(&service->tree, &config->tree);
     session_table_init(&service->sessions, config->tick_ms, config->server_id,
@@ -85,6 +86,7 @@ void service_release(struct service *service)
     }
     orphans_forget(service, 0);
     u64_map_release(&private->revalidating);
+    u64_map_release(&private->unanswered);
     struct list *link;
     while ((link = list_pop(&private->spare)) != NULL) {
         struct service_request *request = CONTAINER_OF(link, struct service_request, link);
@@ -200,6 +202,7 @@ static void check_conn(const struct service *service,
                        const struct service_conn *conn,
                        int32_t *outstanding)
 {
+    uint64_t unanswered = 0;
     int32_t count = 0;
     size_t bytes = 0;
     LIST_FOR_EACH(link, &conn->pending)
@@ -222,6 +225,7 @@ static void check_conn(const struct service *service,
         ASSERT(service->mode == SERVICE_LEARNER && conn->is_connecting && !conn->is_established);
         ASSERT(u64_map_get_ptr(&service->private->revalidating, (uint64_t)conn->session_id) ==
                conn);
+        ASSERT(u64_map_get(&service->private->unanswered, (uint64_t)conn->session_id, &unanswered));
     }
     if (conn->session != NULL) {
         ASSERT(conn->session->conn == conn && conn->session->id == conn->session_id);

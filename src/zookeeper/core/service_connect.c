@@ -155,8 +155,13 @@ static void take_over(struct turn *turn, int64_t session_id)
 static void ask_leader(struct turn *turn, struct service_conn *conn)
 {
     const struct service_proposer *proposer = &turn->service->private->proposer;
+    struct service_private *private = turn->service->private;
+    uint64_t session_id = (uint64_t)conn->session_id;
+    uint64_t unanswered = 0;
     conn->is_revalidating = true;
-    u64_map_put_ptr(&turn->service->private->revalidating, (uint64_t)conn->session_id, conn);
+    u64_map_put_ptr(&private->revalidating, session_id, conn);
+    (void)u64_map_get(&private->unanswered, session_id, &unanswered);
+    u64_map_put(&private->unanswered, session_id, unanswered + 1);
     proposer->revalidate(proposer->ctx, conn->session_id, conn->session_timeout_ms, turn->outbox);
 }
 

@@ -56,7 +56,8 @@ struct service_private {
     size_t spare_count;
     struct list blocked;         /* struct service_conn, by blocked_link */
     struct u64_map revalidating; /* session id -> struct service_conn * that waits for the leader */
-    struct list orphans;         /* see service_role.c: in order of submission */
+    struct u64_map unanswered; /* session id -> how often the leader was asked without an answer */
+    struct list orphans;       /* see service_role.c: in order of submission */
     size_t orphan_count;
     struct container_queue containers;
     struct buffer scratch; /* one notification, one audit line */

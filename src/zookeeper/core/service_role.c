@@ -15,6 +15,11 @@
  * server and count from the same number again; then the old txn must not answer the new request. So
  * what a closed connection had asked for is remembered until its txn came.
  *
+ * Revalidation: a connection waits for the answer to its own question, the last one for its
+ * session, and not for one that an earlier connection had asked. The leader would hear its question
+ * later, when the client has long gone to another server and has written there, take the session
+ * back, and do what the client had asked for here and given up (ensemble seed 453287426).
+ *
  * Sources: LearnerSessionTracker, UpgradeableSessionTracker, QuorumZooKeeperServer,
  * ReadOnlyZooKeeperServer.
  */
@@ -72,6 +77,8 @@ void service_stop(struct service *service, struct zk_outbox *outbox)
     }
     orphans_forget(service, 0);
     session_table_clear(&service->sessions);
+    u64_map_release(&service->private->unanswered);
+    u64_map_init(&service->private->unanswered);
     containers_stop(service);
     service->mode = SERVICE_CLOSED;
     service->takes_clients = false;
@@ -86,8 +93,16 @@ void service_revalidated(struct service *service,
                          struct zk_outbox *outbox)
 {
     struct turn turn = {service, event, outbox};
+    struct service_private *private = service->private;
     uint64_t value = 0;
-    if (!u64_map_remove(&service->private->revalidating, (uint64_t)session_id, &value)) {
+    if (!u64_map_remove(&private->unanswered, (uint64_t)session_id, &value)) {
+        return; /* nobody had asked */
+    }
+    if (value > 1) {
+        u64_map_put(&private->unanswered, (uint64_t)session_id, value - 1);
+        return;
+    }
+    if (!u64_map_remove(&private->revalidating, (uint64_t)session_id, &value)) {
         return; /* it did not wait for the answer */
     }
     struct service_conn *conn = (struct service_conn *)(uintptr_t)value;
