@@ -5,61 +5,26 @@ small tmpfs, which only root may mount.
 """
 
 import errno
-import mmap
 import os
-import shutil
-import struct
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import tree_workload
 from bystander import log_gains, monitor, open_session, wait_for
 from golden.zookeeper import wire
 from golden.zookeeper.client import Connection, ConnectionLost
-from peers import SamsaServer, free_port
+from peers import DiskOrders, SamsaServer, build_bad_disk, free_port
 
 EXIT_STORAGE = 10
-HERE = Path(__file__).resolve().parent
-KINDS = ("log", "snapshot", "mark", "folder")
-FIELDS = ("writes", "syncs", "fail_write_from", "fail_sync_from", "fail_sync_count", "error",
-          "sync_delay_ms", "ragged")
-
-
-class Orders:
-    """The numbers that bad_disk.c reads: orders.set("log", fail_sync_from=3, error=errno.EIO)."""
-
-    def __init__(self, path):
-        self.path = path
-        size = 4 * len(KINDS) * len(FIELDS)
-        path.write_bytes(bytes(size))
-        with open(path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), size)
-
-    def _at(self, kind, field):
-        return 4 * (KINDS.index(kind) * len(FIELDS) + FIELDS.index(field))
-
-    def set(self, kind, **fields):
-        for field, value in fields.items():
-            struct.pack_into("=i", self.map, self._at(kind, field), value)
-
-    def get(self, kind, field):
-        return struct.unpack_from("=i", self.map, self._at(kind, field))[0]
-
-    def clear(self):
-        self.map[:] = bytes(len(self.map))
 
 
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory):
-    compiler = next((path for path in map(shutil.which, ("cc", "gcc", "clang")) if path), None)
-    if compiler is None:
+    library = build_bad_disk(tmp_path_factory.mktemp("shim"))
+    if library is None:
         pytest.skip("no C compiler for the failing disk")
-    library = tmp_path_factory.mktemp("shim") / "bad_disk.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, HERE / "bad_disk.c", "-ldl"],
-                   check=True)
     return library
 
 
@@ -70,13 +35,10 @@ class BadDiskServer(SamsaServer):
         super().__init__(data_dir, free_port(), cfg)
         self.shim = shim
         self.work.mkdir(parents=True)
-        self.orders = Orders(self.work / "orders")
+        self.orders = DiskOrders(self.work / "orders")
 
     def environment(self):
-        # A sanitizer's runtime wants to be first; it is told that it need not.
-        return {**super().environment(), "LD_PRELOAD": str(self.shim),
-                "BAD_DISK": str(self.orders.path),
-                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        return {**super().environment(), **self.orders.environment(self.shim)}
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ jars come through Maven into a cache folder outside the tree (`$SAMSA_PEERS`, el
 ~/.cache/samsa-peers); nothing of them is ever committed.
 """
 
+from .bad_disk import DiskOrders, build_bad_disk
 from .brokers import ApacheBroker, Broker, SamsaBroker, cluster_members, samsa_broker_program
 from .ensemble import Ensemble, Loopback, Namespaces, namespaces_work
 from .fault_proxy import FaultProxy, Proxied
@@ -16,9 +17,9 @@ from .process import ServerDied, ServerProcess
 from .servers import ApacheServer, SamsaServer, Server, project_root, samsa_program
 
 __all__ = [
-    "ApacheBroker", "ApacheServer", "Broker", "Ensemble", "FaultProxy", "KAFKA_CLIENT_4", "KAFKA_NEWEST", "KAFKA_OLDEST",
-    "KAFKA_VERSIONS", "Loopback", "NEWEST", "Namespaces", "PeerUnavailable", "Proxied", "SamsaBroker", "SamsaServer",
-    "Server", "ServerDied", "ServerProcess", "VERSIONS", "class_path", "cluster_members", "free_port",
-    "java_program", "kafka_class_path", "kafka_client_class_path", "namespaces_work", "project_root",
-    "samsa_broker_program", "samsa_program",
+    "ApacheBroker", "ApacheServer", "Broker", "DiskOrders", "Ensemble", "FaultProxy", "KAFKA_CLIENT_4",
+    "KAFKA_NEWEST", "KAFKA_OLDEST", "KAFKA_VERSIONS", "Loopback", "NEWEST", "Namespaces", "PeerUnavailable", "Proxied",
+    "SamsaBroker", "SamsaServer", "Server", "ServerDied", "ServerProcess", "VERSIONS", "build_bad_disk", "class_path",
+    "cluster_members", "free_port", "java_program", "kafka_class_path", "kafka_client_class_path", "namespaces_work",
+    "project_root", "samsa_broker_program", "samsa_program",
 ]
