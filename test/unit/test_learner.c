@@ -189,6 +189,37 @@ static void test_nothing_is_activated(void **state)
     end(&test);
 }
 
+static void tick(struct test_leader *test, uint64_t ms)
+{
+    test->now_ms += ms;
+    struct zk_event event = make_event(test, PEER_EVENT_NOTIFICATION);
+    event.kind = ZK_EVENT_TICK;
+    step(test, &event);
+}
+
+/* The leader's snapshot has come whole, and to make a tree of it takes longer than the leader may
+ * be silent: that is no silence of its. */
+static void test_a_tree_that_takes_long_to_load(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_follow(&test, &link);
+    packet(&test, &link, ZK_PACKET_SNAP, zxid_make(3, 9), SLICE_NULL);
+    uint64_t limit_ms = (uint64_t)test.config.init_limit * (uint64_t)test.config.tick_ms;
+    link.input_bytes = 1000;
+    tick(&test, limit_ms);
+    link.is_held = true;
+    for (int i = 0; i < 3; i++) {
+        tick(&test, limit_ms);
+        assert_int_equal(test.peer.state, PEER_FOLLOWING);
+    }
+    link.is_held = false;
+    tick(&test, limit_ms);
+    assert_int_equal(test.peer.state, PEER_LOOKING);
+    end(&test);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_a_cut_that_ends_elsewhere),
         cmocka_unit_test(test_a_cut_that_was_made),
         cmocka_unit_test(test_nothing_is_activated),
+        cmocka_unit_test(test_a_tree_that_takes_long_to_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

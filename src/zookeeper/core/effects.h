@@ -24,6 +24,7 @@ struct zk_link {
     void *machine;        /* the machine's own; NULL when it knows nothing of the link */
     struct slice remote;  /* text of the peer's address, for the log; the host's */
     bool is_ours;         /* we connected (to a leader) */
+    bool is_held;         /* not read just now, since we are behind: kept by the host */
     int64_t attempt;      /* is_ours: the zxid of its LINK_CONNECT */
     size_t output_bytes;  /* not yet taken by the kernel: kept by the host */
     uint64_t input_bytes; /* all that ever came: kept by the host */

@@ -437,8 +437,10 @@ static void tick(struct learner_turn *turn)
     if (turn->event->now_ms < learner_deadline(learner)) {
         return;
     }
-    if (learner->link != NULL && learner->link->input_bytes != learner->input_bytes) {
-        /* Something big is on its way: a snapshot, a large txn. */
+    if (learner->link != NULL &&
+        (learner->link->is_held || learner->link->input_bytes != learner->input_bytes)) {
+        /* Something big is on its way, a snapshot, a large txn, or it has come, and it is this
+         * server that is still busy with it. */
         learner->input_bytes = learner->link->input_bytes;
         learner->heard_ms = turn->event->now_ms;
         return;

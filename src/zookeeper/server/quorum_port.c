@@ -105,6 +105,7 @@ void quorum_link_close(struct quorum_link *link, uint32_t linger_ms)
     if (!link->is_closing) {
         link->is_closing = true;
         snapshot_out_drop(link);
+        snapshot_in_abandon(link);
         tcp_close(link->stream, linger_ms);
     }
 }
@@ -215,11 +216,11 @@ static void take_bytes(struct quorum_link *link, struct slice bytes)
 static void pause_or_resume(struct quorum_link *link)
 {
     bool wants_pause = !link->is_closing && !may_read(link);
-    if (wants_pause && !link->is_paused) {
-        link->is_paused = true;
+    if (wants_pause && !link->link.is_held) {
+        link->link.is_held = true;
         tcp_read_pause(link->stream);
-    } else if (!wants_pause && link->is_paused && !link->is_closing) {
-        link->is_paused = false;
+    } else if (!wants_pause && link->link.is_held && !link->is_closing) {
+        link->link.is_held = false;
         tcp_read_resume(link->stream);
     }
 }
@@ -426,7 +427,7 @@ void quorum_port_turn(struct quorum_port *port)
     LIST_FOR_EACH_SAFE(entry, after, &port->links)
     {
         struct quorum_link *link = CONTAINER_OF(entry, struct quorum_link, entry);
-        if (link->is_paused && link->is_told) {
+        if (link->link.is_held && link->is_told) {
             quorum_link_go_on(link);
         } else {
             pause_or_resume(link);

@@ -31,7 +31,6 @@ struct quorum_link {
     struct quorum_dial *dial; /* while connecting: it is in the dial's list then */
     bool is_told;             /* the machine knows of it */
     bool is_closing;          /* tcp_close was called */
-    bool is_paused;           /* reading waits */
     uint64_t opened_ns;
     char remote_text[TCP_ADDRESS_TEXT_MAX + 8];
 
@@ -123,7 +122,7 @@ void snapshot_in_begin(struct quorum_link *link);
 size_t snapshot_in_take(struct quorum_link *link, struct slice bytes);
 /* No more can be taken before the disk has followed, or the tree is loaded. */
 bool snapshot_in_is_full(const struct snapshot_in *in);
-/* The link is gone. */
+/* The link is gone, or going. */
 void snapshot_in_abandon(struct quorum_link *link);
 void snapshot_in_release_all(struct quorum_port *port);
 

@@ -8,7 +8,8 @@
  * four-letter words and metrics, until the new one is whole. The file is ours (*.samsa-tmp),
  * removed at the end, or at the next start.
  *
- * A link that is lost in the middle leaves the receiver to its jobs; it goes when the last is done.
+ * A link that is lost or closed in the middle leaves the receiver to its jobs, whose work is then
+ * for nobody; it goes when the last is done.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "zookeeper/core/tree_snapshot.h"
 #include "zookeeper/server/ensemble.h"
 #include "zookeeper/server/quorum_port_private.h"
+#include "zookeeper/server/snapshotter.h"
 
 #define PIECE_BYTES ((size_t)1 << 20)
 #define PIECES 4
@@ -41,7 +43,6 @@ struct snapshot_in {
     bool is_whole; /* the signature was seen */
     uint64_t received;
     uint64_t began_ns;
-    int scan_error;
     /* the lane's half: touched by its jobs alone until the last is done */
     struct file *file;
     uint64_t file_bytes;
@@ -70,8 +71,10 @@ static void in_free(struct snapshot_in *in)
     mem_free(in, sizeof *in);
 }
 
-static void free_if_lost(struct snapshot_in *in)
+/* The last thing that is done for a job: until then it keeps `in`, whatever becomes of the link. */
+static void job_is_over(struct snapshot_in *in)
 {
+    in->jobs_left--;
     if (in->link == NULL && in->jobs_left == 0) {
         struct node *node = in->port->node;
         in_free(in);
@@ -133,6 +136,7 @@ static void in_finished(struct snapshot_in *in, int error)
         return;
     }
     if (error == 0) {
+        snapshotter_abort(node->snapshotter); /* it may be looking at the tree that goes */
         peer_reset_tree(node->peer);
         tree_release(&node->service->tree);
         node->service->tree = in->tree;
@@ -160,9 +164,8 @@ static void in_finished(struct snapshot_in *in, int error)
 static void load_done(struct runtime_job *job)
 {
     struct snapshot_in *in = CONTAINER_OF(job, struct snapshot_in, load_job);
-    in->jobs_left--;
     in_finished(in, in->lane_error);
-    free_if_lost(in);
+    job_is_over(in);
 }
 
 static void submit_filling(struct snapshot_in *in)
@@ -183,19 +186,18 @@ static void piece_done(struct runtime_job *job)
     struct snapshot_in *in = piece->in;
     buffer_clear(&piece->bytes, PIECE_BYTES * 2);
     piece->is_free = true;
-    in->jobs_left--;
     if (in->filling == NULL) {
         in->filling = piece;
     }
     /* After the last piece it is load_done that speaks. */
     if (!in->is_whole && in->link != NULL) {
-        if (in->lane_error != 0 && in->jobs_left == 0) {
+        if (in->lane_error != 0 && in->jobs_left == 1) {
             in_finished(in, in->lane_error);
         } else if (in->lane_error == 0) {
             quorum_link_go_on(in->link);
         }
     }
-    free_if_lost(in);
+    job_is_over(in);
 }
 
 void snapshot_in_begin(struct quorum_link *link)
@@ -227,7 +229,7 @@ void snapshot_in_begin(struct quorum_link *link)
 
 bool snapshot_in_is_full(const struct snapshot_in *in)
 {
-    return in->is_whole || in->filling == NULL || in->scan_error != 0;
+    return in->is_whole || in->filling == NULL;
 }
 
 size_t snapshot_in_take(struct quorum_link *link, struct slice bytes)
@@ -235,8 +237,7 @@ size_t snapshot_in_take(struct quorum_link *link, struct slice bytes)
     struct snapshot_in *in = link->in;
     size_t taken = 0;
     struct slice piece = slice_part(bytes, 0, MIN(bytes.len, PIECE_BYTES));
-    in->scan_error = snapshot_scan_feed(&in->scan, piece, &taken);
-    if (in->scan_error != 0) {
+    if (snapshot_scan_feed(&in->scan, piece, &taken) != 0) {
         LOG("quorum", LOG_ERROR, "What %s sends is no snapshot", link->remote_text);
         quorum_link_close(link, 0); /* LINK_CLOSED tells the machine */
         return bytes.len;
