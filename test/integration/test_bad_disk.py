@@ -16,6 +16,7 @@ from bystander import log_gains, monitor, open_session, wait_for
 from golden.zookeeper import wire
 from golden.zookeeper.client import Connection, ConnectionLost
 from peers import DiskOrders, SamsaServer, build_bad_disk, free_port
+from peers.bad_disk import KINDS
 
 EXIT_STORAGE = 10
 
