@@ -125,6 +125,16 @@ static int32_t check_request(struct leader_turn *turn,
     return leader_check_owner(turn->leader, request, handler->link->id);
 }
 
+/* Whose client waits is told first: on a busy machine each learner told before it costs it a
+ * send. */
+static void put_first(struct leader *leader, struct handler *handler)
+{
+    if (leader->handlers.next != &handler->list) {
+        list_remove(&handler->list);
+        list_append(leader->handlers.next, &handler->list);
+    }
+}
+
 void leader_handle_request(struct leader_turn *turn,
                            struct handler *handler,
                            struct slice data,
@@ -149,6 +159,7 @@ void leader_handle_request(struct leader_turn *turn,
         return;
     }
     request.identities = &identities;
+    put_first(leader, handler);
     request.refused = check_request(turn, handler, &request);
     if (leader_propose(turn, &request) == 0 && !leader->is_over) {
         /* Upstream's leader proposes nothing then, and the client of the learner waits for ever. */
@@ -229,7 +240,7 @@ static bool has_confirmed(const struct handler *handler, int64_t zxid)
 static void check_round(struct leader_turn *turn)
 {
     struct leader *leader = turn->leader;
-    int64_t ids[PEER_LEARNERS_MAX + 1];
+    int64_t ids[PEER_LEARNERS_MAX + 1] LEADER_NOT_ZEROED;
     if (leader->round == leader->confirmed_round) {
         return;
     }

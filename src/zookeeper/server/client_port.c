@@ -252,8 +252,9 @@ static size_t take_four_letter(struct client_conn *client, struct slice bytes)
     return bytes.len;
 }
 
-/* Takes what is whole at the front of `bytes`; returns how much was taken. */
-static size_t take_frame(struct client_conn *client, struct slice bytes)
+/* Takes what is whole at the front of `bytes`; returns how much was taken. `event` is FRAME of the
+ * connection, without the frame. */
+static size_t take_frame(struct client_conn *client, struct zk_event *event, struct slice bytes)
 {
     struct node *node = client->node;
     if (bytes.len < 4) {
@@ -271,18 +272,19 @@ static size_t take_frame(struct client_conn *client, struct slice bytes)
     if (bytes.len < 4 + (size_t)len) {
         return 0;
     }
-    struct zk_event event = node_event(node, ZK_EVENT_FRAME);
-    event.conn = &client->service;
-    event.frame = slice_part(bytes, 4, 4 + (size_t)len);
+    event->frame = slice_part(bytes, 4, 4 + (size_t)len);
     node->frames_since_flush++;
-    node_step(node, &event);
+    node_step(node, event);
     return 4 + (size_t)len;
 }
 
-/* Takes whole frames off `bytes` while the connection may be read; returns what is left. */
+/* Takes whole frames off `bytes` while the connection may be read; returns what is left. What came
+ * with one read came at one time: asking the clock for each was a thirtieth of all the work. */
 static struct slice take_frames(struct client_conn *client, struct slice bytes)
 {
     const struct zk_outbox *outbox = &client->node->outbox;
+    struct zk_event event = node_event(client->node, ZK_EVENT_FRAME);
+    event.conn = &client->service;
     size_t output_max = client->node->service_config.output_bytes_max;
     size_t start = outbox->bytes.len;
     while (bytes.len > 0 && may_read(client)) {
@@ -294,7 +296,7 @@ static struct slice take_frames(struct client_conn *client, struct slice bytes)
             client_hold(client);
             break;
         }
-        size_t taken = take_frame(client, bytes);
+        size_t taken = take_frame(client, &event, bytes);
         if (taken == 0) {
             break;
         }

@@ -146,7 +146,8 @@ static void bad_packet(struct quorum_link *link, int error)
     quorum_link_close(link, 0);
 }
 
-static void take_packet(struct quorum_link *link, struct slice bytes)
+/* `event` is LINK_PACKET of the link, without the packet. */
+static void take_packet(struct quorum_link *link, struct zk_event *event, struct slice bytes)
 {
     struct quorum_port *port = link->port;
     struct quorum_packet packet;
@@ -155,20 +156,23 @@ static void take_packet(struct quorum_link *link, struct slice bytes)
         bad_packet(link, error);
         return;
     }
-    struct zk_event event = quorum_event(port, PEER_EVENT_LINK_PACKET, &link->link);
-    event.packet_type = packet.type;
-    event.zxid = packet.zxid;
-    event.frame = packet.data;
-    event.authinfo = packet.authinfo;
-    quorum_step(port, &event);
+    event->packet_type = packet.type;
+    event->zxid = packet.zxid;
+    event->frame = packet.data;
+    event->authinfo = packet.authinfo;
+    quorum_step(port, event);
+    /* A learner's client waits for the log as an own one does; at a learner see durable_add. */
+    port->node->frames_since_flush += packet.type == ZK_PACKET_REQUEST ? 1 : 0;
     if (packet.type == ZK_PACKET_SNAP) {
         node_perform_effects(port->node);
     }
 }
 
-/* Takes what is whole at the front; returns what is left. */
+/* Takes what is whole at the front; returns what is left. What came with one read came at one
+ * time. */
 static struct slice take_packets(struct quorum_link *link, struct slice bytes)
 {
+    struct zk_event event = quorum_event(link->port, PEER_EVENT_LINK_PACKET, &link->link);
     size_t data_max = packet_data_max(link->port->node);
     link->needed = 0;
     while (bytes.len > 0 && may_read(link)) {
@@ -187,7 +191,7 @@ static struct slice take_packets(struct quorum_link *link, struct slice bytes)
             bad_packet(link, error);
             break;
         }
-        take_packet(link, slice_part(bytes, 0, len));
+        take_packet(link, &event, slice_part(bytes, 0, len));
         bytes = slice_part(bytes, len, bytes.len);
     }
     return bytes;
