@@ -10,6 +10,11 @@
  * 125 against 190-238 us here. So file_zero_ahead reserves the range first, in one piece where the
  * file system can (a full disk is then noticed before anything is written), and then writes real
  * zeros.
+ *
+ * It also gives back the memory of what lies in front of the range: a log that is synced is hardly
+ * read again, and a page that was just freed is in the processor's cache and is mapped, which
+ * memory that the system takes anew is not. (On virtual machines whose host takes back what is
+ * idle, touching new pages was a fifth of a ZooKeeper follower's CPU time.)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -260,6 +265,8 @@ int file_zero_ahead(struct file *file, uint64_t offset, uint64_t len)
     if (len == 0) {
         return 0;
     }
+    /* A hint: who cannot take it says so, and nothing is lost. */
+    (void)posix_fadvise(file->fd, 0, (off_t)offset, POSIX_FADV_DONTNEED);
     int error = reserve(file, offset, len);
     for (uint64_t done = 0; error == 0 && done < len; done += ZERO_CHUNK) {
         error = file_write(file, offset + done,
