@@ -419,6 +419,8 @@ static void make_service_config(struct node *node)
         .audit_enabled = config->audit_enabled,
         .enforce_auth_enabled = config->enforce_auth_enabled,
         .session_require_client_sasl_auth = config->session_require_client_sasl_auth,
+        .local_sessions_enabled = config->is_ensemble && config->local_sessions_enabled,
+        .local_sessions_upgrading_enabled = config->local_sessions_upgrading_enabled,
     };
     for (int32_t i = 0; i < config->enforce_auth_scheme_count; i++) {
         node->enforce_auth_schemes[i] = slice_of_cstr(config->enforce_auth_schemes[i]);
