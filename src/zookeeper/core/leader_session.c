@@ -120,7 +120,8 @@ static int32_t check_request(struct leader_turn *turn,
         return ZK_ERR_UNIMPLEMENTED;
     }
     if (session != NULL) {
-        (void)session_touch(sessions, session, session->timeout_ms, turn->event->now_ms);
+        /* Not with the timeout that it began with: its client may have agreed on a longer one. */
+        (void)session_touch(sessions, session, session->agreed_timeout_ms, turn->event->now_ms);
     }
     return leader_check_owner(turn->leader, request, handler->link->id);
 }

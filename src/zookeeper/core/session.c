@@ -139,6 +139,7 @@ bool session_touch(struct session_table *table,
         }
         return true;
     }
+    session->agreed_timeout_ms = timeout_ms;
     uint64_t ends_ms = now_ms + (uint64_t)MAX(timeout_ms, 0);
     if (ends_ms < session->expires_ms && ends_ms + table->tick_ms >= session->expires_ms) {
         return true; /* the same bucket: nothing moves */

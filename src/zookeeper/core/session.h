@@ -25,7 +25,8 @@ struct session {
     uint64_t expires_ms;       /* its bucket */
     struct session_bucket *bucket; /* NULL once it is closing, and of a remote one */
     struct list link;              /* in the bucket */
-    int32_t timeout_ms;
+    int32_t timeout_ms;        /* the one that it began with */
+    int32_t agreed_timeout_ms; /* with its client's last connection, as the last touch said */
     bool is_closing;
     bool is_remote;  /* the leader decides when it ends */
     bool is_local;   /* no other server knows of it (localSessionsEnabled, read-only mode) */
