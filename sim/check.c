@@ -56,6 +56,27 @@ static void check_container(struct checker *checker, const struct txn_record *tx
     }
 }
 
+/* A local session becomes everybody's when it wants an ephemeral node, if that is allowed. */
+static void check_upgrade(struct checker *checker, const struct sim_session *session)
+{
+    const struct zk_config *config = &checker->world->options.config;
+    bool was_asked = !config->local_sessions_enabled;
+    uint64_t timeout_ms = 0;
+    for (size_t i = 0; i < session->count; i++) {
+        was_asked = was_asked || (config->local_sessions_upgrading_enabled &&
+                                  operation_makes_ephemeral(session->by_xid[i]->operation));
+    }
+    if (!was_asked) {
+        check_fail(checker, "S5: local session 0x%llx has become everybody's, nobody asked for it",
+                   (unsigned long long)session->id);
+    }
+    if (config->local_sessions_enabled &&
+        u64_map_get(&checker->model.sessions, (uint64_t)session->id, &timeout_ms)) {
+        check_fail(checker, "S5: local session 0x%llx has become everybody's twice",
+                   (unsigned long long)session->id);
+    }
+}
+
 static void check_created_session(struct checker *checker, const struct txn_record *txn)
 {
     const struct world *world = checker->world;
@@ -70,6 +91,7 @@ static void check_created_session(struct checker *checker, const struct txn_reco
         timeout_ms > config->max_session_timeout_ms) {
         check_fail(checker, "S1: a session with a timeout of %d ms", timeout_ms);
     }
+    check_upgrade(checker, session);
     session->created_zxid = txn->zxid;
     session->created_timeout_ms = timeout_ms;
     session->closed_zxid = 0;
@@ -284,6 +306,26 @@ static void mark_closed(struct checker *checker, const struct txn_record *txn)
     }
 }
 
+/* S2: whoever owns an ephemeral node is a session that all servers know. */
+static void check_owners(struct checker *checker, const struct txn_record *txn)
+{
+    uint64_t timeout_ms = 0;
+    bool is_done = true;
+    for (int32_t i = 0; i < txn->part_count; i++) {
+        is_done = is_done && txn->parts[i].type != OP_ERROR;
+    }
+    for (int32_t i = 0; i < txn->part_count && is_done; i++) {
+        const struct txn_part *part = &txn->parts[i];
+        if (part->is_ephemeral &&
+            !u64_map_get(&checker->model.sessions, (uint64_t)txn->client_id, &timeout_ms)) {
+            check_fail(checker, "S2: %.*s belongs to session 0x%llx, which is not in the log",
+                       (int)part->path.len, (const char *)part->path.ptr,
+                       (unsigned long long)txn->client_id);
+            return;
+        }
+    }
+}
+
 static void apply(struct checker *checker, const struct txn_record *txn)
 {
     struct model *model = &checker->model;
@@ -302,6 +344,7 @@ static void apply(struct checker *checker, const struct txn_record *txn)
                    (unsigned long long)txn->client_id);
         return;
     }
+    check_owners(checker, txn);
     checker->cause_error = txn->type == OP_ERROR ? txn->parts[0].error : 0;
     if (txn->type == OP_CLOSE_SESSION) {
         mark_closed(checker, txn);
@@ -395,11 +438,13 @@ static void check_leftovers(struct checker *checker)
     }
     for (size_t i = 0; i < history->session_count; i++) {
         const struct sim_session *session = history->session_list[i];
-        if (session->was_answered && session->created_zxid == 0) {
+        bool is_local = checker->world->options.config.local_sessions_enabled &&
+                        session->created_zxid == 0;
+        if (session->was_answered && session->created_zxid == 0 && !is_local) {
             check_fail(checker, "C1: session 0x%llx was granted and is not in the log",
                        (unsigned long long)session->id);
         }
-        if (session->is_abandoned && session->closed_zxid == 0) {
+        if (session->is_abandoned && session->closed_zxid == 0 && !is_local) {
             check_fail(checker, "S1: session 0x%llx was given up, and never expired",
                        (unsigned long long)session->id);
         }

@@ -438,12 +438,37 @@ static void check_read(struct checker *checker,
     bytes_release(&body);
 }
 
+/* Is it what a server says itself to a session that no other knows: that it is closed, or that it
+ * may not own a node? */
+static bool is_local_answer(const struct checker *checker,
+                            const struct walker *walker,
+                            const struct request *request,
+                            int32_t *error)
+{
+    const struct zk_config *config = &checker->world->options.config;
+    uint64_t timeout_ms = 0;
+    if (!config->local_sessions_enabled || request == checker->cause ||
+        u64_map_get(&checker->model.sessions, (uint64_t)walker->connection->session->id,
+                    &timeout_ms)) {
+        return false;
+    }
+    bool closes = request->operation->type == OP_CLOSE_SESSION;
+    *error = closes ? 0 : E_EPHEMERAL_ON_LOCAL_SESSION;
+    return closes || (!config->local_sessions_upgrading_enabled &&
+                      operation_makes_ephemeral(request->operation));
+}
+
 static void check_reply(struct checker *checker,
                         struct walker *walker,
                         const struct request *request)
 {
     const struct operation *operation = request->operation;
+    int32_t local_error = 0;
     bool is_txn = operation_is_write(operation->type) && !operation->is_malformed;
+    if (is_txn && is_local_answer(checker, walker, request, &local_error)) {
+        compare_reply(checker, walker, request, local_error, SLICE_NULL);
+        return;
+    }
     if (!is_txn) {
         check_read(checker, walker, request);
         return;

@@ -358,6 +358,8 @@ static void session_refused(struct client *client)
         client->counts.expired += 1;
         if (client->session == NULL) {
             world_fail(client->world, VERDICT_WRONG, "S5: a new session was refused");
+        } else if (many_are_there(&client->world->many)) {
+            client->world->many.refused(client->world->many.ctx, client);
         }
         session_lost(client);
     }
@@ -451,12 +453,20 @@ static struct request *take_in_flight(struct client *client, int32_t xid, bool i
     return NULL;
 }
 
+/* What a server answers itself, of the writes of a local session. */
+static bool is_own_answer(const struct client *client, const struct request *request)
+{
+    return client->world->options.config.local_sessions_enabled &&
+           (request->operation->type == OP_CLOSE_SESSION ||
+            request->error == E_EPHEMERAL_ON_LOCAL_SESSION);
+}
+
 /* What a reply's zxid must be, whatever was asked: C1, C4, C5, C6. */
 static void check_zxid(struct client *client, const struct request *request, int64_t zxid)
 {
     struct world *world = client->world;
     bool is_write = operation_is_write(request->operation->type);
-    bool has_txn = is_write && !request->operation->is_malformed;
+    bool has_txn = is_write && !request->operation->is_malformed && !is_own_answer(client, request);
     if (request->operation->type == OP_AUTH) {
         if (zxid != 0) {
             world_fail(world, VERDICT_WRONG, "an auth reply with zxid %lld", (long long)zxid);
@@ -510,6 +520,7 @@ static void answered(struct client *client, struct request *request, struct slic
               op_text(request->operation->type), (int)request->operation->path.len,
               (const char *)request->operation->path.ptr, request->error, (long long)request->zxid);
     check_zxid(client, request, request->zxid);
+    world->many.refused_ephemerals += request->error == E_EPHEMERAL_ON_LOCAL_SESSION;
     client_learn(client, request);
     if (request->operation->type == OP_CLOSE_SESSION) {
         client->session->is_abandoned = false;
@@ -669,6 +680,12 @@ static const struct net_handler client_handler = {
     .on_reset = on_reset,
     .on_consumed = on_consumed,
 };
+
+struct connection *client_connection_of(const struct net_conn *conn)
+{
+    const struct client_link *link = conn->ends[0].ctx;
+    return conn->ends[0].handler == &client_handler ? link->connection : NULL;
+}
 
 /* ---- acting ---------------------------------------------------------------------------------- */
 

@@ -131,6 +131,9 @@ void client_take_over(struct client *client);
 /* Gives the session up without telling the server. */
 void client_abandon(struct client *client);
 
+/* What history knows of this connection; NULL when no client has made it. */
+struct connection *client_connection_of(const struct net_conn *conn);
+
 /* ---- client_work.c: what to do next ---- */
 
 /* The next operation of the client's own, in the history's pool. */

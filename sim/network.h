@@ -125,6 +125,10 @@ struct network {
     /* Names that are no numbers; NULL: there is no name service. */
     bool (*resolve)(void *ctx, struct slice host, struct tcp_address *address);
     void *resolve_ctx;
+    /* A process takes these bytes, at this end, and will look at them. For onlookers; may be NULL.
+     */
+    void (*tap)(void *ctx, const struct net_conn *conn, int end, struct slice bytes);
+    void *tap_ctx;
 };
 
 static inline size_t net_host_of(const struct tcp_address *address)

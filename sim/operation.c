@@ -189,3 +189,14 @@ bool operation_is_write(int32_t type)
         return false;
     }
 }
+
+bool operation_makes_ephemeral(const struct operation *operation)
+{
+    for (int32_t i = 0; i < operation->part_count; i++) {
+        if (operation_makes_ephemeral(&operation->parts[i])) {
+            return true;
+        }
+    }
+    return (operation->type == OP_CREATE || operation->type == OP_CREATE2) &&
+           !operation->is_malformed && (operation->flags & ~FLAG_SEQUENTIAL) == FLAG_EPHEMERAL;
+}

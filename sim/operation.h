@@ -84,4 +84,7 @@ void operation_encode(const struct operation *operation, struct bytes *out);
 
 bool operation_is_write(int32_t type);
 
+/* Would it, or one of its parts, make an ephemeral node, by what it says? */
+bool operation_makes_ephemeral(const struct operation *operation);
+
 #endif

@@ -8,6 +8,7 @@
 #define SOON_NS (20 * NS_PER_US)
 
 static void on_turn(void *ctx, uint64_t argument);
+static uint64_t true_now_ns(const struct runtime *runtime);
 static void on_job_event(void *ctx, uint64_t argument);
 
 /* ---- birth and end --------------------------------------------------------------------------- */
@@ -65,7 +66,7 @@ void sim_runtime_free(struct runtime *runtime)
 
 void sim_runtime_settle(struct runtime *runtime)
 {
-    runtime->busy_until_ns = runtime_now_ns(runtime);
+    runtime->busy_until_ns = true_now_ns(runtime);
     runtime->blocked_ns = 0;
 }
 
@@ -97,9 +98,15 @@ void sim_runtime_leave(struct runtime *runtime)
 
 /* ---- clock and random ------------------------------------------------------------------------ */
 
-uint64_t runtime_now_ns(struct runtime *runtime)
+/* The world's time, at which the code that runs now has arrived. */
+static uint64_t true_now_ns(const struct runtime *runtime)
 {
     return MAX(runtime->schedule->now_ns, runtime->busy_until_ns) + runtime->blocked_ns;
+}
+
+uint64_t runtime_now_ns(struct runtime *runtime)
+{
+    return machine_clock_shows(runtime->clock, true_now_ns(runtime));
 }
 
 int64_t runtime_wall_ms(struct runtime *runtime)
@@ -162,7 +169,8 @@ void runtime_timer_set(struct runtime_timer *timer, uint64_t deadline_ns)
     ASSERT(runtime->timers[timer->heap_index] == timer);
     timer->deadline_ns = deadline_ns;
     runtime->timer_order[timer->heap_index] = runtime->timer_sequence++;
-    runtime_wake_at(runtime, MAX(deadline_ns, runtime->schedule->now_ns + SOON_NS));
+    runtime_wake_at(runtime, MAX(machine_clock_reaches(runtime->clock, deadline_ns),
+                                 runtime->schedule->now_ns + SOON_NS));
 }
 
 void runtime_timer_stop(struct runtime_timer *timer)
@@ -197,7 +205,8 @@ static struct runtime_timer *first_timer(const struct runtime *runtime)
 static void fire_timers(struct runtime *runtime)
 {
     uint64_t until = runtime->timer_sequence;
-    uint64_t now_ns = runtime->schedule->now_ns;
+    uint64_t now_ns = machine_clock_shows(runtime->clock, runtime->schedule->now_ns);
+    runtime->timers_late_ns = 0;
     for (;;) {
         struct runtime_timer *timer = first_timer(runtime);
         if (timer == NULL || timer->deadline_ns > now_ns ||
@@ -205,6 +214,7 @@ static void fire_timers(struct runtime *runtime)
             return;
         }
         runtime_timer_stop(timer);
+        runtime->timers_late_ns = MAX(runtime->timers_late_ns, now_ns - timer->deadline_ns);
         timer->on_fire(timer);
     }
 }
@@ -337,7 +347,7 @@ static void dispatch_jobs(struct runtime *runtime)
             }
             list_append(&state->queue, link);
         }
-        lane_start(runtime, (enum runtime_lane)lane, runtime_now_ns(runtime));
+        lane_start(runtime, (enum runtime_lane)lane, true_now_ns(runtime));
     }
 }
 
@@ -388,7 +398,8 @@ static void on_turn(void *ctx, uint64_t argument)
     sim_runtime_leave(runtime);
     const struct runtime_timer *timer = first_timer(runtime);
     if (timer != NULL) {
-        runtime_wake_at(runtime, MAX(timer->deadline_ns, runtime->schedule->now_ns + SOON_NS));
+        runtime_wake_at(runtime, MAX(machine_clock_reaches(runtime->clock, timer->deadline_ns),
+                                     runtime->schedule->now_ns + SOON_NS));
     }
     if (!list_is_empty(&runtime->closed) || !list_is_empty(&runtime->dirty)) {
         runtime_wake(runtime);

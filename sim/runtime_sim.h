@@ -13,6 +13,7 @@
 
 #include "runtime/runtime.h"
 #include "sim/disk.h"
+#include "sim/machine_clock.h"
 #include "sim/network.h"
 
 #define RUNTIME_TIMERS_MAX 64
@@ -37,7 +38,8 @@ struct runtime {
     struct random random;  /* for the program: runtime_random */
     struct random weather; /* for the simulation: latencies */
     struct runtime_profile profile;
-    int64_t *wall_offset_ms; /* the machine's clock: outlives the process */
+    int64_t *wall_offset_ms;     /* the machine's clock: outlives the process */
+    struct machine_clock *clock; /* its monotonic one; NULL: it is right */
     /* Of the machine (without a port), where there are several; zero: the only one's. */
     struct tcp_address address;
     bool is_dead;
@@ -47,6 +49,7 @@ struct runtime {
     uint64_t busy_until_ns;
     uint64_t blocked_ns; /* of the turn or the job that runs now */
     uint64_t turns;
+    uint64_t timers_late_ns; /* of the last timer that fired: so much later than it was set to */
 
     struct runtime_timer *timers[RUNTIME_TIMERS_MAX];
     uint64_t timer_order[RUNTIME_TIMERS_MAX];

@@ -158,7 +158,8 @@ static void stream_ending(struct tcp_stream *stream, int reason, uint32_t linger
     if (list_is_empty(&stream->dirty_link)) {
         list_append(&stream->runtime->dirty, &stream->dirty_link);
     }
-    runtime_wake_at(stream->runtime, stream->linger_ns);
+    runtime_wake_at(stream->runtime,
+                    machine_clock_reaches(stream->runtime->clock, stream->linger_ns));
     runtime_wake(stream->runtime);
 }
 
@@ -284,6 +285,17 @@ void streams_check(struct runtime *runtime)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+static void take(struct tcp_stream *stream, struct slice bytes)
+{
+    const struct network *network = stream->runtime->network;
+    if (network->tap != NULL) {
+        sim_runtime_leave(stream->runtime); /* what the onlooker keeps is not the process's */
+        network->tap(network->tap_ctx, stream->conn, stream->end, bytes);
+        sim_runtime_enter(stream->runtime);
+    }
+    net_consume(stream->conn, stream->end, bytes.len);
+}
+
 /* One read; the bytes are a copy of exactly their size, so that a sanitizer sees who reads on. */
 static void stream_read(struct tcp_stream *stream)
 {
@@ -305,14 +317,14 @@ static void stream_read(struct tcp_stream *stream)
         len = MIN(len, stream->read_into_len);
         stream->read_into = NULL;
         memcpy(into, arrived.ptr, len);
-        net_consume(stream->conn, stream->end, len);
+        take(stream, slice_of(into, len));
         runtime_wake(runtime);
         stream->handler->on_data(stream, stream->ctx, slice_of(into, len));
         return;
     }
     uint8_t *copy = heap_alloc(len);
     memcpy(copy, arrived.ptr, len);
-    net_consume(stream->conn, stream->end, len);
+    take(stream, slice_of(copy, len));
     if (len < arrived.len || net_end_arrived(stream->conn, stream->end)) {
         runtime_wake(runtime);
     }

@@ -26,14 +26,17 @@ struct many_servers {
     struct tcp_address (*choose)(void *ctx, struct client *client);
     /* Its session is open on the connection that it has now. */
     void (*opened)(void *ctx, struct client *client);
+    /* The server that it has dialled does not know its session (any more). */
+    void (*refused)(void *ctx, struct client *client);
     void *ctx;
     /* What sync shows is at least what anybody had seen when it was asked for. Upstream's leader
      * answers from what it knows itself, so one that was deposed and does not know may be behind.
      */
     bool has_strong_sync;
-    uint64_t weak_syncs;   /* answers that were behind */
-    uint64_t reads_behind; /* reads that showed less than others had seen */
-    uint64_t too_late;     /* requests that came to the leader after their session was gone */
+    uint64_t weak_syncs;         /* answers that were behind */
+    uint64_t reads_behind;       /* reads that showed less than others had seen */
+    uint64_t refused_ephemerals; /* of local sessions that cannot be made everybody's */
+    uint64_t too_late;           /* requests that came to the leader after their session was gone */
 };
 
 static inline bool many_are_there(const struct many_servers *many)

@@ -3,7 +3,7 @@
  * server (sim/options.c), within what an ensemble's timeouts can bear.
  */
 #include "sim/config_writer.h"
-#include "sim/ensemble/ensemble.h"
+#include "sim/ensemble/onlookers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -100,6 +100,7 @@ static void draw_config(struct ensemble_options *options, struct random *random)
     }
     config_writer_add(&writer, "znode.container.checkIntervalMs=%" PRIu64 "\n",
                       random_spread(random, 200, 4000));
+    sessions_draw(options, &writer);
 }
 
 static void ignore_warning(void *ctx, const char *text)
@@ -199,6 +200,7 @@ void ensemble_options_draw(struct ensemble_options *options,
     }
     adapt_base(base, &random);
     draw_config(options, &random);
+    clocks_draw(options);
     parse_config(options, base);
     base->timeout_min_ms = base->config.min_session_timeout_ms / 2 + 1;
     base->timeout_max_ms = base->config.min_session_timeout_ms * 4;

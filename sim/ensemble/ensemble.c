@@ -1,10 +1,10 @@
 /* ensemble.c - the two phases of a run. See ensemble.h. */
-#include "sim/ensemble/ensemble.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "sim/check.h"
+#include "sim/ensemble/onlookers.h"
 #include "sim/log_sim.h"
 
 #define PATIENCE_NS (180 * NS_PER_S)
@@ -45,6 +45,12 @@ static void client_opened(void *ctx, struct client *client)
     }
     *last_epoch = epoch;
     client->server_generation = (uint64_t)at + 1;
+    sessions_opened(ensemble, client, at);
+}
+
+static void client_refused(void *ctx, struct client *client)
+{
+    sessions_refused(ctx, client);
 }
 
 /* "zk3" is wherever member 3 is now. */
@@ -75,6 +81,7 @@ void ensemble_world_init(struct ensemble_world *ensemble,
     ensemble->base.many = (struct many_servers){
         .choose = choose_server,
         .opened = client_opened,
+        .refused = client_refused,
         .ctx = ensemble,
         .has_strong_sync = true,
     };
@@ -84,9 +91,13 @@ void ensemble_world_init(struct ensemble_world *ensemble,
     random_init(&random, seed ^ 0x6661756c7473);
     random_split(&random, 1, &ensemble->nemesis);
     ghost_init(&ensemble->ghost);
+    taps_init(ensemble);
+    sessions_init(ensemble);
+    votes_init(ensemble);
     for (int i = 0; i < ensemble->options.member_count; i++) {
         member_init(&ensemble->members[i], ensemble, i + 1);
     }
+    clocks_init(ensemble);
     for (int i = 0; i < CLIENTS_MAX; i++) {
         ensemble->last_server[i] = -1;
     }
@@ -98,6 +109,9 @@ void ensemble_world_release(struct ensemble_world *ensemble)
         member_release(&ensemble->members[i]);
     }
     ghost_release(&ensemble->ghost);
+    taps_release(ensemble);
+    sessions_release(ensemble);
+    votes_release(ensemble);
     zk_config_release(&ensemble->base.options.config);
     world_release(&ensemble->base);
 }
@@ -238,10 +252,7 @@ static bool all_idle(struct ensemble_world *ensemble)
 
 static bool sessions_settled(struct ensemble_world *ensemble)
 {
-    size_t live = 0;
-    for (int i = 0; i < ensemble->base.options.client_count; i++) {
-        live += ensemble->base.clients[i].session != NULL;
-    }
+    size_t live = sessions_live(ensemble);
     if (!all_idle(ensemble) || !all_are_even(ensemble)) {
         return false;
     }
@@ -347,6 +358,8 @@ static void count_run(struct ensemble_world *ensemble)
     campaign->void_runs += history->answered_writes < VOID_WRITES;
     campaign->marks[ENSEMBLE_MARK_READ_BEHIND] += ensemble->base.many.reads_behind > 0;
     campaign->marks[ENSEMBLE_MARK_TOO_LATE] += ensemble->base.many.too_late > 0;
+    campaign->marks[ENSEMBLE_MARK_LOCAL_REFUSED] += ensemble->base.many.refused_ephemerals > 0;
+    campaign->marks[ENSEMBLE_MARK_CLOCKS_APART] += clocks_are_apart(ensemble);
     take_marks(ensemble);
 }
 

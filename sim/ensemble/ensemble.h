@@ -135,7 +135,14 @@ enum ensemble_fault {
     X(EVENT_MISSED, "an event was delivered after a reconnect")                       \
     X(MULTI_DONE, "a multi succeeded")                                                \
     X(BAD_VERSION, "a compare-and-set lost")                                          \
-    X(EPHEMERAL_EXPIRED, "an ephemeral node went with its expired session")
+    X(EPHEMERAL_EXPIRED, "an ephemeral node went with its expired session")           \
+    X(EXPIRED_BY_NEXT, "a session that a new leader never heard of expired under it") \
+    X(LOCAL_UPGRADED, "a local session became everybody's")                           \
+    X(LOCAL_REFUSED, "a local session was refused an ephemeral node")                 \
+    X(LOCAL_ENDED, "a local session ended with its server")                           \
+    X(LOCAL_ELSEWHERE, "a local session was unknown at another server")               \
+    X(CLOCKS_APART, "monotonic clocks were more than a tick apart")                   \
+    X(CLOCK_STOOD, "a machine stood still, and its clock with it")
 
 enum ensemble_mark {
 #define X(name, text) ENSEMBLE_MARK_##name,
@@ -202,9 +209,29 @@ struct member_view {
     int64_t epoch;
     int64_t zxid;
     uint64_t digest; /* 0: none */
+    uint64_t sessions_expired;
     uint64_t syncs_by_diff;
     uint64_t syncs_by_trunc;
     uint64_t syncs_by_snap;
+};
+
+/* What a voter stands for in an election. */
+struct vote_seen {
+    int64_t leader;
+    int64_t zxid;
+    int64_t epoch;
+    int64_t round;
+    int64_t own_zxid; /* its own candidacy */
+    int64_t own_epoch;
+    bool is_looking; /* not decided yet */
+};
+
+/* One of a server's sessions. */
+struct session_seen {
+    int64_t id;
+    int32_t timeout_ms; /* the one that it began with */
+    bool is_closing;
+    bool is_local;
 };
 
 struct member {
@@ -219,7 +246,8 @@ struct member {
     struct node *node;
     struct tcp_address address;
     int64_t wall_offset_ms;
-    int64_t drift_ppm;   /* of the wall clock */
+    int64_t drift_ppm; /* of the wall clock */
+    struct machine_clock clock;
     uint64_t generation; /* counts starts: late events of older ones are ignored */
     uint64_t starts;
     uint64_t checked_turn;
@@ -265,6 +293,17 @@ void member_look(struct member *member, struct member_view *view);
 void member_check(struct member *member);
 void member_fingerprint(struct member *member, struct recovery_record *record);
 size_t member_session_count(const struct member *member);
+
+/* Its vote; false: it has none, or a reconfiguration has named its leader. */
+bool member_look_vote(const struct member *member, struct vote_seen *vote);
+
+/* Are they a quorum by the configuration that its election goes by? */
+bool member_sees_quorum(const struct member *member, const int64_t *ids, size_t count);
+
+/* Its own list of sessions: those that it keeps, and, at a learner, those that speak through it. */
+void member_each_session(struct member *member,
+                         void (*each)(void *ctx, const struct session_seen *seen),
+                         void *ctx);
 
 /* ---- the ghost ------------------------------------------------------------------------------- */
 
@@ -330,6 +369,8 @@ struct ensemble_options {
     char config_text[1536]; /* without what differs from member to member */
     uint64_t init_ns;       /* initLimit */
     uint64_t sync_ns;
+    int64_t clock_ppm[MEMBERS_MAX]; /* how wrong the monotonic clocks are */
+    bool pauses_stop_clocks;
 };
 
 struct ensemble_world {
@@ -345,6 +386,9 @@ struct ensemble_world {
     int last_server[CLIENTS_MAX];
     int64_t last_epoch[CLIENTS_MAX]; /* of the leader under which a session was opened */
     const char *waiting_for;
+    struct session_ghost *sessions; /* onlookers.h */
+    struct vote_ghost *votes;
+    struct taps *taps;
     struct ensemble_campaign *campaign;
 };
 

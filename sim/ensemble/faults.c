@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "sim/ensemble/faults.h"
+#include "sim/ensemble/onlookers.h"
 #include "sim/log_sim.h"
 
 #define DRIFT_STEP_NS (100 * NS_PER_MS)
@@ -199,6 +200,7 @@ static void on_resume(void *ctx, uint64_t generation)
 {
     struct member *member = ctx;
     if (member->generation == generation && member->runtime != NULL) {
+        clock_go(member);
         sim_runtime_resume(member->runtime);
     }
 }
@@ -209,6 +211,7 @@ static bool pause_one(struct ensemble_world *ensemble, struct member *member)
         return false;
     }
     sim_runtime_pause(member->runtime);
+    clock_pause(member);
     faults_post_end(ensemble, 10, 12000, on_resume, member, member->generation);
     return true;
 }
@@ -591,6 +594,7 @@ void faults_heal(struct ensemble_world *ensemble)
         member->disk.faults = ensemble->base.options.disk;
         member->disk.stop_at_op = UINT64_MAX;
         if (member->runtime != NULL && member->runtime->is_paused) {
+            clock_go(member);
             sim_runtime_resume(member->runtime);
         }
     }

@@ -9,7 +9,7 @@
  * When a leader begins to serve, its epoch's first zxid (counter 0) becomes a place of G of its
  * own: nothing is logged there, but servers show it to clients.
  */
-#include "sim/ensemble/ensemble.h"
+#include "sim/ensemble/onlookers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -455,6 +455,7 @@ static void push(struct ensemble_world *ensemble, int64_t zxid, struct slice txn
 {
     struct ghost *ghost = &ensemble->ghost;
     history_commit(&ensemble->base.history, zxid, txn);
+    sessions_committed(ensemble, txn);
     heap_grow((void **)&ghost->entries, &ghost->cap, ghost->count, sizeof *ghost->entries);
     ghost->entries[ghost->count++] = (struct ghost_entry){0};
 }
@@ -652,6 +653,8 @@ void ghost_look(struct member *member)
     member_look(member, &view);
     ghost_epochs_look(member);
     look_syncs(member, &view);
+    sessions_look(member, &view);
+    votes_look(member, &view);
     bool is_new = view.is_serving != before.is_serving || view.is_leader != before.is_leader ||
                   view.is_looking != before.is_looking || view.epoch != before.epoch ||
                   view.is_read_only != before.is_read_only;

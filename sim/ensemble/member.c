@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "sim/ensemble/ensemble.h"
+#include "sim/ensemble/onlookers.h"
 #include "sim/log_sim.h"
 #include "zookeeper/server/node.h"
 
@@ -318,7 +318,9 @@ void member_start(struct member *member)
     random_split(&base->random, ((uint64_t)member->id << 32) + member->generation, &seed);
     member->runtime = sim_runtime_create(&base->schedule, &member->disk, &base->network, &seed,
                                          &base->options.runtime);
+    clock_go(member);
     member->runtime->wall_offset_ms = &member->wall_offset_ms;
+    member->runtime->clock = &member->clock;
     member->runtime->address = member->address;
     member->state = MEMBER_UP;
     member->failed_ops_before = member_failed_ops(member);

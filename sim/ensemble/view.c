@@ -40,6 +40,7 @@ void member_look(struct member *member, struct member_view *view)
         view->is_leader = true;
     }
     view->zxid = tree->last_processed_zxid;
+    view->sessions_expired = node->service->stats.stale_sessions_expired;
     view->digest = tree->config.digest_enabled ? tree->digest : 0;
 }
 
@@ -68,4 +69,52 @@ void member_fingerprint(struct member *member, struct recovery_record *record)
 size_t member_session_count(const struct member *member)
 {
     return is_readable(member) ? member->node->service->tree.sessions.count : 0;
+}
+
+void member_each_session(struct member *member,
+                         void (*each)(void *ctx, const struct session_seen *seen),
+                         void *ctx)
+{
+    size_t position = 0;
+    uint64_t id = 0;
+    uint64_t value = 0;
+    if (!is_readable(member)) {
+        return;
+    }
+    const struct session_table *sessions = &member->node->service->sessions;
+    while (u64_map_next(&sessions->by_id, &position, &id, &value)) {
+        const struct session *session = (const struct session *)(uintptr_t)value;
+        struct session_seen seen = {.id = session->id,
+                                    .timeout_ms = session->timeout_ms,
+                                    .is_closing = session->is_closing,
+                                    .is_local = session->is_local};
+        each(ctx, &seen);
+    }
+}
+
+bool member_look_vote(const struct member *member, struct vote_seen *vote)
+{
+    if (!is_readable(member) || member->node->peer == NULL) {
+        return false;
+    }
+    const struct election *election = &member->node->peer->election;
+    *vote = (struct vote_seen){
+        .leader = election->vote.leader,
+        .zxid = election->vote.zxid,
+        .epoch = election->vote.peer_epoch,
+        .round = election->election_epoch,
+        .own_zxid = election->own.zxid,
+        .own_epoch = election->own.peer_epoch,
+        .is_looking = election->is_looking,
+    };
+    /* Who looks says so again and again, unless there is nothing to ask. */
+    bool is_named = election->is_looking && election->tell_again_at_ms == UINT64_MAX;
+    return !election->is_observer && election->own.leader == member->id && !is_named;
+}
+
+bool member_sees_quorum(const struct member *member, const int64_t *ids, size_t count)
+{
+    const struct election *election = &member->node->peer->election;
+    return quorum_config_is_quorum(election->members, ids, count) &&
+           (election->next == NULL || quorum_config_is_quorum(election->next, ids, count));
 }
