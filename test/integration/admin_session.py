@@ -15,6 +15,8 @@ from pathlib import Path
 
 from bystander import open_session
 from golden.zookeeper import wire
+from peers import free_port
+from peers.ensemble import Ensemble
 
 EXPECTED = Path(__file__).resolve().parent / "admin_expected"
 SUPER_DIGEST = "super:" + base64.b64encode(hashlib.sha1(b"super:secret").digest()).decode()
@@ -142,3 +144,60 @@ def ask_everything(server):
         out += ["metrics " + line for line in prometheus_names(body.decode())]
     conn.close()
     return "\n".join(out) + "\n"
+
+
+# --- the servers of an ensemble ---
+
+ROLES = ("leader", "follower", "observer")
+ROLE_COMMANDS = ("configuration", "is_read_only", "last_snapshot", "leader", "observers",
+                 "server_stats", "voting_view", "zabstate")
+
+
+def make_roles(folder, kind):
+    """An ensemble with an observer that can be asked everything; not started."""
+    one = Ensemble(folder, [kind] * 4, observers={4}, cfg=role_configuration())
+    for server in one.servers.values():
+        server.cfg.update({"admin.serverPort": free_port(), "metricsProvider.httpPort": free_port()})
+    return one
+
+
+def role_configuration():
+    return {"admin.enableServer": "true", "admin.serverAddress": "127.0.0.1", "metricsProvider.className": PROMETHEUS,
+            "metricsProvider.httpHost": "127.0.0.1", "4lw.commands.whitelist": "*"}
+
+
+def role_name(name):
+    """Without the ids of learners and the names of folders, which are labels or parts of the name."""
+    name = re.sub(r'key="[^"]*"', 'key="<key>"', name)
+    return re.sub(r"_[0-9]+_learner", "_<id>_learner", name)
+
+
+def ask_role(server):
+    """What a server of an ensemble shows: the shape of its commands, the names of its words and metrics."""
+    port, metrics_port = (int(server.cfg[key]) for key in ("admin.serverPort", "metricsProvider.httpPort"))
+    out = []
+    for name in ROLE_COMMANDS:
+        status, answer = command(port, name)
+        text = json.dumps(shape("", answer))
+        out.append(f"{name}: {status} " + re.sub(r'"server_id": [0-9]+', '"server_id": "<int>"', text))
+    answer = command(port, "monitor")[1]
+    out.append("monitor: " + " ".join(name for name in answer if name in ("server_state", "peer_state", "quorum_size")))
+    for word in ("mntr", "srvr", "conf"):
+        lines = server.four_letter(word).decode().splitlines()
+        names = {role_name(re.split(r"[\t:=]", line.replace('key="', 'key~"').replace('quantile="', 'quantile~"'))[0])
+                 for line in lines if not JAVA.match(line.removeprefix("zk_"))}
+        out += sorted(f"{word} {name.replace('~', '=')}" for name in names if name)
+    out.append("isro: " + server.four_letter("isro").decode())
+    out += ["metrics " + line for line in prometheus_names(http(metrics_port, "/metrics")[2].decode())]
+    return out
+
+
+def ask_roles(ensemble):
+    """Lines "role: what it shows" of a leader, a follower and an observer of that ensemble."""
+    roles = {ensemble.mode(member_id): server for member_id, server in ensemble.servers.items()}
+    conn = open_session(roles["leader"].address)
+    conn.call("create", wire.body_create("/roles", b"1"))
+    ensemble.wait(lambda: len({server.four_letter("srvr").split(b"Zxid: ")[1].split(b"\n")[0]
+                               for server in ensemble.servers.values()}) == 1, "agree")
+    conn.close()
+    return [f"{role}: {line}" for role in ROLES for line in ask_role(roles[role])]

@@ -25,6 +25,9 @@ def main():
             with server:
                 text = admin_session.ask_everything(server)
             (admin_session.EXPECTED / f"{name}.txt").write_text(text, encoding="utf-8")
+        with admin_session.make_roles(Path(folder) / "roles", NEWEST) as ensemble:
+            lines = admin_session.ask_roles(ensemble.start())
+        (admin_session.EXPECTED / "roles.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         server = ApacheServer(NEWEST, Path(folder) / "audit", free_port(), {},
                               audit_session.PROPERTIES)
         lines = audit_session.record(server)

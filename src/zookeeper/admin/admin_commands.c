@@ -312,6 +312,13 @@ static void run_monitor(struct admin_call *call)
 {
     put_version(call->data);
     admin_put(call->data, "server_state", json_string(status_mode(call->node)));
+    if (call->node->peer != NULL) {
+        struct buffer text;
+        buffer_init(&text, SIZE_MAX);
+        status_put_peer_state(call->node, &text);
+        admin_put(call->data, "peer_state", text_of(buffer_slice(&text)));
+        buffer_release(&text);
+    }
     metrics_each(server_metrics_registry(call->node->metrics), put_metric, call->data);
 }
 

@@ -10,6 +10,7 @@
 #include "zookeeper/admin/admin_command.h"
 #include "zookeeper/core/quorum.h"
 #include "zookeeper/server/ensemble.h"
+#include "zookeeper/server/status.h"
 
 #define ADDRESS_TEXT_MAX 320
 
@@ -32,16 +33,55 @@ static json_t *address_text(struct slice host, uint16_t port)
     return admin_json(json_string(text));
 }
 
+static void append(json_t *array, json_t *value)
+{
+    int failed = json_array_append_new(array, value);
+    ASSERT(failed == 0);
+}
+
 static json_t *addresses_of(const struct quorum_server *server, bool of_election)
 {
     json_t *array = admin_json(json_array());
     for (uint32_t i = 0; i < server->address_count; i++) {
         const struct quorum_address *address = &server->addresses[i];
         uint16_t port = of_election ? address->election_port : address->quorum_port;
-        int failed = json_array_append_new(array, address_text(address->host, port));
-        ASSERT(failed == 0);
+        append(array, address_text(address->host, port));
     }
     return array;
+}
+
+static json_t *one_of(const struct quorum_address *address, bool of_election)
+{
+    return address_text(address->host, of_election ? address->election_port : address->quorum_port);
+}
+
+/* The properties of upstream's MultipleAddresses. Nothing is tried out here: all count as
+ * reachable. */
+static json_t *address_set(const struct quorum_server *server, bool of_election)
+{
+    json_t *object = admin_json(json_object());
+    json_t *hosts = admin_json(json_array());
+    json_t *ports = admin_json(json_array());
+    json_t *wildcards = admin_json(json_array());
+    for (uint32_t i = 0; i < server->address_count; i++) {
+        const struct quorum_address *address = &server->addresses[i];
+        uint16_t port = of_election ? address->election_port : address->quorum_port;
+        append(hosts, admin_json(json_stringn((const char *)address->host.ptr,
+                                              MIN(address->host.len, 256))));
+        append(ports, admin_json(json_integer(port)));
+        append(wildcards, address_text(SLICE_LIT("0.0.0.0"), port));
+    }
+    admin_put(object, "empty", json_boolean(server->address_count == 0));
+    admin_put(object, "all_addresses", addresses_of(server, of_election));
+    admin_put(object, "wildcard_addresses", wildcards);
+    admin_put(object, "all_ports", ports);
+    admin_put(object, "all_host_strings", hosts);
+    admin_put(object, "reachable_address", one_of(&server->addresses[0], of_election));
+    admin_put(object, "all_reachable_addresses", addresses_of(server, of_election));
+    admin_put(object, "all_reachable_addresses_or_all", addresses_of(server, of_election));
+    admin_put(object, "reachable_or_one", one_of(&server->addresses[0], of_election));
+    admin_put(object, "one", one_of(&server->addresses[0], of_election));
+    return object;
 }
 
 static json_t *client_address_of(const struct quorum_server *server)
@@ -73,6 +113,7 @@ void admin_run_leader(struct admin_call *call)
 }
 
 struct observer_list {
+    const struct node *node;
     json_t *array;
     int64_t synced;
 };
@@ -89,19 +130,26 @@ static void put_observer(void *ctx, const struct peer_learner_info *info)
     json_t *entry = admin_json(json_object());
     admin_put(entry, "remote_socket_address", json_string(remote));
     admin_put_integer(entry, "sid", info->server_id);
-    admin_put_integer(entry, "queued_packets", (int64_t)info->queued_packets);
+    admin_put_integer(entry, "established",
+                      status_monotonic_to_wall_ms(list->node, info->connected_ms));
+    admin_put_integer(entry, "queued_packets", 0); /* they go to the socket, as bytes */
     admin_put_integer(entry, "queued_packets_size",
                       info->link != NULL ? (int64_t)info->link->output_bytes : 0);
-    admin_put_integer(entry, "last_zxid", info->acked_zxid);
+    admin_put_integer(entry, "packets_received", (int64_t)info->packets_received);
+    admin_put_integer(entry, "packets_sent", (int64_t)info->packets_sent);
+    admin_put_integer(entry, "requests", (int64_t)info->requests);
+    /* Upstream: what it was sent last, and an observer is sent what is committed. */
+    admin_put_integer(entry, "last_zxid",
+                      info->is_synced ? list->node->service->tree.last_processed_zxid
+                                      : info->acked_zxid);
     list->synced += info->is_synced ? 1 : 0;
-    int failed = json_array_append_new(list->array, entry);
-    ASSERT(failed == 0);
+    append(list->array, entry);
 }
 
 void admin_run_observers(struct admin_call *call)
 {
     const struct peer *peer = call->node->peer;
-    struct observer_list list = {.array = admin_json(json_array())};
+    struct observer_list list = {.node = call->node, .array = admin_json(json_array())};
     if (peer != NULL && peer->state == PEER_LEADING) {
         peer_each_learner(peer, put_observer, &list);
     }
@@ -153,8 +201,8 @@ void admin_run_zabstate(struct admin_call *call)
     admin_put_integer(call->data, "myid", node->config.server_id);
     admin_put(call->data, "is_leader", json_boolean(peer->state == PEER_LEADING));
     if (own != NULL) {
-        admin_put(call->data, "quorum_address", addresses_of(own, false));
-        admin_put(call->data, "election_address", addresses_of(own, true));
+        admin_put(call->data, "quorum_address", address_set(own, false));
+        admin_put(call->data, "election_address", address_set(own, true));
         admin_put(call->data, "client_address", client_address_of(own));
     }
     admin_put(call->data, "voting",

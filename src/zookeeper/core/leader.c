@@ -142,6 +142,7 @@ void handler_send(struct leader_turn *turn, struct handler *handler, struct quor
         handler_close(turn, handler, "it takes too long to read what it is sent");
         return;
     }
+    handler->packets_sent += 1;
     quorum_send_span(turn->outbox, handler->link, span);
 }
 
@@ -601,6 +602,8 @@ static void handler_event(struct leader_turn *turn, struct handler *handler)
     enum zk_peer_event_kind kind = turn->event->peer_kind;
     ASSERT(handler->leader == turn->leader);
     if (kind == PEER_EVENT_LINK_PACKET) {
+        handler->packets_received += 1;
+        handler->requests += turn->event->packet_type == ZK_PACKET_REQUEST ? 1 : 0;
         packet(turn, handler);
     } else if (kind == PEER_EVENT_LINK_CLOSED) {
         handler_free(turn->leader, handler);
@@ -734,12 +737,17 @@ void leader_each_learner(const struct leader *leader,
         if (handler->state < HANDLER_INTRODUCED || handler->state == HANDLER_CLOSED) {
             continue;
         }
-        struct peer_learner_info info = {.server_id = handler->server_id,
-                                         .is_observer = handler->is_observer,
-                                         .is_synced = handler->state >= HANDLER_ACKED,
-                                         .acked_zxid = handler->acked_zxid,
-                                         .connected_ms = handler->connected_ms,
-                                         .link = handler->link};
+        struct peer_learner_info info = {
+            .server_id = handler->server_id,
+            .is_observer = handler->is_observer,
+            .is_synced = handler->state >= HANDLER_ACKED,
+            .is_voter = quorum_config_is_voter(leader->peer->committed_config, handler->server_id),
+            .acked_zxid = handler->acked_zxid,
+            .packets_received = handler->packets_received,
+            .packets_sent = handler->packets_sent,
+            .requests = handler->requests,
+            .connected_ms = handler->connected_ms,
+            .link = handler->link};
         each(ctx, &info);
     }
 }

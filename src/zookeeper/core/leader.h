@@ -59,6 +59,7 @@ int64_t leader_submit(struct leader *leader,
 /* A connection of this server's speaks for the session from now on. */
 void leader_session_here(struct leader *leader, int64_t session_id);
 
+uint64_t leader_pending_syncs(const struct leader *leader);
 void leader_each_learner(const struct leader *leader,
                          void (*each)(void *ctx, const struct peer_learner_info *info),
                          void *ctx);

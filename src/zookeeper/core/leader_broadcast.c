@@ -299,6 +299,7 @@ void leader_try_commit(struct leader_turn *turn)
         struct slice txn = peer_next_txn(peer);
         struct slice config = peer_txn_config(txn);
         leader->last_committed = zxid;
+        peer_note_latency(&peer->private->stats.quorum_ack_latency, txn, turn->event);
         if (slice_is_null(config)) {
             tell_committed(turn, zxid, txn);
         } else {

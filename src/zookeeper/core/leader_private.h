@@ -65,6 +65,9 @@ struct handler {
     uint64_t last_sent_ms; /* of sent_zxid */
     uint64_t deadline_ms;  /* the next packet must have come; UINT64_MAX: none is due */
     uint64_t connected_ms;
+    uint64_t packets_received;
+    uint64_t packets_sent;
+    uint64_t requests;
     uint64_t pings_sent; /* since UPTODATE */
     uint64_t pings_answered;
     uint64_t round_ping; /* the ping of the round of confirmation; UINT64_MAX: it is not in it */

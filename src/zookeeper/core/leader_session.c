@@ -347,3 +347,8 @@ void leader_answer_syncs(struct leader_turn *turn)
         pop_sync(turn, sync);
     }
 }
+
+uint64_t leader_pending_syncs(const struct leader *leader)
+{
+    return leader->sync_count;
+}

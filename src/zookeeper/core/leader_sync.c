@@ -82,12 +82,39 @@ static void send_committed(struct leader_turn *turn,
     send_op(turn, handler, ZK_PACKET_COMMIT, zxid);
 }
 
+/* How many are brought up to date in this way just now, this one included (InFlight). */
+static uint64_t count_syncing(const struct leader *leader, bool by_snapshot)
+{
+    uint64_t count = 0;
+    LIST_FOR_EACH(link, &leader->handlers)
+    {
+        const struct handler *handler = CONTAINER_OF(link, struct handler, list);
+        bool is_snapshot = handler->state == HANDLER_SNAPSHOT || handler->is_sending_snapshot;
+        bool is_diff = handler->state == HANDLER_READING_LOG ||
+                       (handler->state == HANDLER_SYNCING && !handler->is_sending_snapshot);
+        count += (by_snapshot ? is_snapshot : is_diff) ? 1 : 0;
+    }
+    return count;
+}
+
+static void send_diff(struct leader_turn *turn, struct handler *handler, int64_t zxid)
+{
+    struct peer_stats *stats = &turn->leader->peer->private->stats;
+    stats->syncs_by_diff += 1;
+    stats->diffs_sent += 1;
+    histogram_add(&stats->inflight_diff_count, count_syncing(turn->leader, false) + 1);
+    send_op(turn, handler, ZK_PACKET_DIFF, zxid);
+}
+
 /* ---- SNAP ---------------------------------------------------------------------------- */
 
 static void sync_by_snapshot(struct leader_turn *turn, struct handler *handler)
 {
-    turn->leader->peer->private->stats.syncs_by_snap += 1;
+    struct peer_stats *stats = &turn->leader->peer->private->stats;
+    stats->syncs_by_snap += 1;
+    stats->snapshots_sent += 1;
     handler->state = HANDLER_SNAPSHOT;
+    histogram_add(&stats->inflight_snap_count, count_syncing(turn->leader, true));
     handler->deadline_ms = UINT64_MAX;
     struct zk_effect *effect = peer_effect(turn->outbox, PEER_EFFECT_LINK_SEND_SNAPSHOT);
     effect->link = handler->link;
@@ -161,8 +188,7 @@ static void sync_from_commit_log(struct leader_turn *turn, struct handler *handl
     int64_t behind = 0;
     find_around(log, last, &before, &behind);
     if (before == last || zxid_counter(last) == 0) {
-        peer->private->stats.syncs_by_diff += 1;
-        send_op(turn, handler, ZK_PACKET_DIFF, log->max_zxid);
+        send_diff(turn, handler, log->max_zxid);
     } else if (before != 0 && behind != 0 && zxid_epoch(behind) == zxid_epoch(last)) {
         peer->private->stats.syncs_by_trunc += 1;
         send_op(turn, handler, ZK_PACKET_TRUNC, before);
@@ -252,8 +278,7 @@ void leader_log_read(struct leader_turn *turn, struct handler *handler)
         sync_by_snapshot(turn, handler);
         return;
     }
-    turn->leader->peer->private->stats.syncs_by_diff += 1;
-    send_op(turn, handler, ZK_PACKET_DIFF, log->max_zxid);
+    send_diff(turn, handler, log->max_zxid);
     int64_t sent = handler->last_zxid;
     int64_t zxid = 0;
     struct slice txn;
@@ -280,8 +305,7 @@ void leader_sync_handler(struct leader_turn *turn, struct handler *handler)
     bool is_fresh_epoch = zxid_counter(last) == 0;
     bool is_free = !peer->config->force_snapshot_sync;
     if (is_free && last == ours) {
-        peer->private->stats.syncs_by_diff += 1;
-        send_op(turn, handler, ZK_PACKET_DIFF, last);
+        send_diff(turn, handler, last);
         finish_sync(turn, handler);
     } else if (is_free && last > max && !is_fresh_epoch) {
         peer->private->stats.syncs_by_trunc += 1;

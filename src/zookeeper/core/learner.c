@@ -93,6 +93,7 @@ static void send_epoch_ack(struct learner_turn *turn)
     int64_t last = peer->private->needs_snapshot ? 0 : peer_last_zxid(peer);
     quorum_send_i32(turn->outbox, learner->link, ZK_PACKET_ACKEPOCH, last,
                     learner->epoch_counts ? (int32_t)peer->current_epoch : -1);
+    peer->private->sync_began_ms = turn->event->now_ms;
     peer_set_zab_state(peer, "SYNCHRONIZATION", turn->outbox);
 }
 
@@ -169,6 +170,7 @@ static void proposal(struct learner_turn *turn)
         return; /* an observer ignores it: it has no vote */
     }
     peer->private->stats.learner_proposals_received += 1;
+    peer_note_latency(&peer->private->stats.proposal_latency, event->frame, event);
     peer_log(peer, event->zxid, event->frame, turn->outbox);
 }
 
@@ -202,6 +204,8 @@ static void commit(struct learner_turn *turn)
         is_big = peer_activate_config(peer, config, designated, turn->outbox);
     }
     peer->private->stats.learner_commits_received += 1;
+    peer_note_latency(&peer->private->stats.commit_propagation_latency, peer_next_txn(peer),
+                      turn->event);
     peer_apply_next(peer, turn->event, turn->outbox);
     if (is_big) {
         learner_give_up(turn, "the ensemble was reconfigured");
@@ -226,6 +230,7 @@ static void inform(struct learner_turn *turn)
     bool is_big = activates &&
                   peer_activate_config(peer, peer_txn_config(txn), designated, turn->outbox);
     peer->private->stats.learner_commits_received += 1;
+    peer_note_latency(&peer->private->stats.commit_propagation_latency, txn, turn->event);
     if (peer->config->sync_enabled) {
         peer_log(peer, turn->event->zxid, txn, turn->outbox);
         peer_apply_next(peer, turn->event, turn->outbox);

@@ -164,6 +164,7 @@ void peer_apply(struct peer *peer,
                 const struct zk_event *event,
                 struct zk_outbox *outbox)
 {
+    peer_note_latency(&peer->private->stats.propagation_latency, txn, event);
     service_apply(&peer->service, txn, event, outbox);
 }
 
@@ -174,6 +175,7 @@ void peer_apply_next(struct peer *peer, const struct zk_event *event, struct zk_
     int64_t zxid = 0;
     struct slice txn = take_unapplied(peer->private, &zxid);
     commit_log_add(&peer->commit_log, zxid, txn);
+    peer_note_latency(&peer->private->stats.propagation_latency, txn, event);
     service_apply(&peer->service, txn, event, outbox);
     compact_unapplied(peer->private);
 }
@@ -268,9 +270,7 @@ void peer_init(struct peer *peer,
     private->designated = -1;
     private->read_only_at_ms = UINT64_MAX;
     private->start_at_ms = UINT64_MAX;
-    private->stats.last_proposal_bytes = -1;
-    private->stats.min_proposal_bytes = -1;
-    private->stats.max_proposal_bytes = -1;
+    peer_init_stats(&private->stats);
     buffer_init(&private->unapplied, SIZE_MAX);
     random_init(&private->random, service_config->hash_key.k0 ^ (uint64_t)config->server_id);
     struct service_proposer proposer = {submit, peer, revalidate, session_here};
@@ -349,6 +349,7 @@ void peer_serve(struct peer *peer, const struct zk_event *event, struct zk_outbo
                   !leads || peer->config->leader_serves, event->now_ms);
     peer->is_serving = true;
     peer->private->failures = 0;
+    peer_note_serving(peer, event->now_ms);
     peer_set_zab_state(peer, "BROADCAST", outbox);
     election_settle(&peer->election, peer->state, peer->current_epoch, outbox);
 }
@@ -432,6 +433,7 @@ static void decided(struct peer *peer, const struct zk_event *event, struct zk_o
     int64_t leader = peer->election.vote.leader;
     stop_serving(peer, outbox);
     peer->last_election_ms = (int64_t)(event->now_ms - peer->election_began_ms);
+    histogram_add(&peer->private->stats.election_time, (uint64_t)peer->last_election_ms);
     enum peer_state state = PEER_FOLLOWING;
     if (leader == self) {
         state = PEER_LEADING;
@@ -673,7 +675,7 @@ uint64_t peer_deadline(const struct peer *peer)
     return MIN(deadline_ms, private->start_at_ms);
 }
 
-/* ---- checks and figures -------------------------------------------------------------- */
+/* ---- checks -------------------------------------------------------------- */
 
 static void check_history(const struct peer *peer)
 {
@@ -728,18 +730,4 @@ void peer_check(const struct peer *peer)
 uint64_t peer_digest(const struct peer *peer)
 {
     return tree_digest(&peer->service.tree);
-}
-
-void peer_each_learner(const struct peer *peer,
-                       void (*each)(void *ctx, const struct peer_learner_info *info),
-                       void *ctx)
-{
-    if (peer->leader != NULL) {
-        leader_each_learner(peer->leader, each, ctx);
-    }
-}
-
-const struct peer_stats *peer_stats_of(const struct peer *peer)
-{
-    return &peer->private->stats;
 }

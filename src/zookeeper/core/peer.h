@@ -29,6 +29,7 @@
 #ifndef ZOOKEEPER_CORE_PEER_H
 #define ZOOKEEPER_CORE_PEER_H
 
+#include "base/histogram.h"
 #include "zookeeper/core/commit_log.h"
 #include "zookeeper/core/election.h"
 #include "zookeeper/core/service.h"
@@ -123,14 +124,20 @@ struct peer_learner_info {
     int64_t server_id;
     bool is_observer;
     bool is_synced;
+    bool is_voter; /* by the configuration in force */
     int64_t acked_zxid;
-    uint64_t queued_packets;
+    uint64_t packets_received;
+    uint64_t packets_sent;
+    uint64_t requests;
     uint64_t connected_ms; /* monotonic */
     struct zk_link *link;
 };
 void peer_each_learner(const struct peer *peer,
                        void (*each)(void *ctx, const struct peer_learner_info *info),
                        void *ctx);
+
+/* Syncs that wait here for a quorum. */
+uint64_t peer_pending_syncs(const struct peer *peer);
 
 struct peer_stats {
     uint64_t proposals;
@@ -145,6 +152,21 @@ struct peer_stats {
     int32_t last_proposal_bytes; /* -1: none yet */
     int32_t min_proposal_bytes;
     int32_t max_proposal_bytes;
+    uint64_t diffs_sent; /* of a leader to its learners */
+    uint64_t snapshots_sent;
+    /* In ms, by the names of upstream's metrics. Latencies begin with the time in the txn's header,
+     * which is the leader's clock; negative ones are left out. */
+    struct histogram election_time;
+    struct histogram unavailable_time;
+    struct histogram leader_unavailable_time;
+    struct histogram follower_sync_time;
+    struct histogram observer_sync_time;
+    struct histogram inflight_diff_count;
+    struct histogram inflight_snap_count;
+    struct histogram proposal_latency;
+    struct histogram quorum_ack_latency;
+    struct histogram commit_propagation_latency;
+    struct histogram propagation_latency;
 };
 const struct peer_stats *peer_stats_of(const struct peer *peer);
 

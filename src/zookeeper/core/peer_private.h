@@ -36,7 +36,8 @@ struct peer_private {
     uint32_t failures;   /* roles in a row that ended before they served */
     int64_t designated;  /* whom the next first vote is for; -1: oneself */
     uint64_t read_only_at_ms;
-    uint64_t start_at_ms; /* LOOKING begins then (delays of observers); UINT64_MAX */
+    uint64_t sync_began_ms; /* at a learner: SYNCHRONIZATION */
+    uint64_t start_at_ms;   /* LOOKING begins then (delays of observers); UINT64_MAX */
     struct random random;
     struct peer_stats stats;
 };
@@ -66,6 +67,16 @@ static inline int64_t peer_last_zxid(const struct peer *peer)
 {
     return MAX(peer->logged_zxid, peer->service.tree.last_processed_zxid);
 }
+
+/* ---- figures (peer_stats.c) ---------------------------------------------------------- */
+
+void peer_init_stats(struct peer_stats *stats);
+
+/* Clients are served from now on. */
+void peer_note_serving(struct peer *peer, uint64_t now_ms);
+
+/* How long ago the leader made this txn. */
+void peer_note_latency(struct histogram *histogram, struct slice txn, const struct zk_event *event);
 
 /* ---- roles --------------------------------------------------------------------------- */
 

@@ -2,11 +2,13 @@
  *
  * Nothing is counted here. Gauges read through functions; counters and summaries are copied from
  * where they are counted just before printing, so that the hot path touches plain integers. Metrics
- * of parts that this server does not have (queues between threads, TLS handshakes; elections and
- * learners on a server alone) are registered as well, since dashboards name them: nothing ever
- * counts them, so they are 0, as they are on Apache's standalone server.
+ * of parts that this server does not have (queues between threads, TLS handshakes) are registered
+ * as well, since dashboards name them: nothing ever counts them, so they are 0, as they are on
+ * Apache's standalone server.
  */
 #include "zookeeper/server/server_metrics.h"
+
+#include <math.h>
 
 #include "base/memory.h"
 #include "zookeeper/core/quorum.h"
@@ -72,41 +74,70 @@ static double gauge_avg_latency(void *ctx)
 
 /* What learners a leader has. */
 struct learner_counts {
-    uint64_t followers; /* connected: those that vote */
+    uint64_t learners; /* connected */
     uint64_t synced_followers;
-    uint64_t observers;
+    uint64_t synced_non_voting_followers;
     uint64_t synced_observers;
 };
 
 static void count_learner(void *ctx, const struct peer_learner_info *info)
 {
     struct learner_counts *counts = ctx;
-    counts->followers += info->is_observer ? 0 : 1;
-    counts->observers += info->is_observer ? 1 : 0;
-    counts->synced_followers += !info->is_observer && info->is_synced ? 1 : 0;
-    counts->synced_observers += info->is_observer && info->is_synced ? 1 : 0;
+    counts->learners += 1;
+    if (info->is_synced && info->is_observer) {
+        counts->synced_observers += 1;
+    } else if (info->is_synced) {
+        counts->synced_followers += 1;
+        counts->synced_non_voting_followers += info->is_voter ? 0 : 1;
+    }
 }
 
 static struct learner_counts learners_of(const struct node *node)
 {
     struct learner_counts counts = {0};
-    if (node->peer->state == PEER_LEADING) {
-        peer_each_learner(node->peer, count_learner, &counts);
-    }
+    peer_each_learner(node->peer, count_learner, &counts);
     return counts;
 }
 
-GAUGE(learners, learners_of(node).followers + learners_of(node).observers)
-GAUGE(synced_followers, learners_of(node).synced_followers)
-GAUGE(synced_observers, learners_of(node).synced_observers)
 GAUGE(quorum_size, quorum_config_voter_count(ensemble_config(node)))
-GAUGE(leader_uptime,
-      node->peer->state != PEER_LEADING
-          ? 0
-          : runtime_now_ns(node->runtime) / 1000000 - node->peer->state_since_ms)
-GAUGE(last_proposal_size, peer_stats_of(node->peer)->last_proposal_bytes)
-GAUGE(min_proposal_size, peer_stats_of(node->peer)->min_proposal_bytes)
-GAUGE(max_proposal_size, peer_stats_of(node->peer)->max_proposal_bytes)
+
+/* Only a leader that serves has these; a value that is none is left out. (LeaderZooKeeperServer,
+ * registerMetrics) */
+#define LEADER_GAUGE(name, expression)                                            \
+    static double gauge_##name(void *ctx)                                         \
+    {                                                                             \
+        struct node *node = ctx;                                                  \
+        bool leads = node->peer->state == PEER_LEADING && node->peer->is_serving; \
+        return leads ? (double)(expression) : (double)NAN;                        \
+    }
+
+LEADER_GAUGE(learners, learners_of(node).learners)
+LEADER_GAUGE(synced_followers, learners_of(node).synced_followers)
+LEADER_GAUGE(synced_non_voting_followers, learners_of(node).synced_non_voting_followers)
+
+/* A follower has this one, too: of observers at its own port for them, which there is none of. */
+static double gauge_synced_observers(void *ctx)
+{
+    const struct node *node = ctx;
+    if (!node->peer->is_serving || node->peer->state == PEER_OBSERVING) {
+        return (double)NAN;
+    }
+    return node->peer->state == PEER_LEADING ? (double)learners_of(node).synced_observers : 0;
+}
+
+LEADER_GAUGE(pending_syncs, peer_pending_syncs(node->peer))
+LEADER_GAUGE(leader_uptime, runtime_now_ns(node->runtime) / 1000000 - node->peer->state_since_ms)
+LEADER_GAUGE(last_proposal_size, peer_stats_of(node->peer)->last_proposal_bytes)
+LEADER_GAUGE(min_proposal_size, peer_stats_of(node->peer)->min_proposal_bytes)
+LEADER_GAUGE(max_proposal_size, peer_stats_of(node->peer)->max_proposal_bytes)
+
+/* Whom an observer follows. (ObserverZooKeeperServer) */
+static double gauge_observer_master_id(void *ctx)
+{
+    const struct peer *peer = ((struct node *)ctx)->peer;
+    bool observes = peer->state == PEER_OBSERVING && peer->is_serving;
+    return observes ? (double)peer->election.vote.leader : (double)NAN;
+}
 
 static double gauge_zero(void *ctx)
 {
@@ -167,9 +198,11 @@ static const struct {
 } ensemble_gauges[] = {
     {"learners", "learners connected to this leader", gauge_learners},
     {"synced_followers", "followers that are up to date", gauge_synced_followers},
-    {"synced_non_voting_followers", "followers that have no vote yet", gauge_zero},
+    {"synced_non_voting_followers", "followers that have no vote yet",
+     gauge_synced_non_voting_followers},
     {"synced_observers", "observers that are up to date", gauge_synced_observers},
-    {"pending_syncs", "syncs that wait for a quorum", gauge_zero},
+    {"pending_syncs", "syncs that wait for a quorum", gauge_pending_syncs},
+    {"observer_master_id", "whom this observer follows", gauge_observer_master_id},
     {"quorum_size", "servers with a vote", gauge_quorum_size},
     {"leader_uptime", "ms since this server leads", gauge_leader_uptime},
     {"last_proposal_size", "bytes of the newest proposal", gauge_last_proposal_size},
@@ -208,7 +241,7 @@ static const struct {
     {"watch_bytes", NODE(stats.watch_bytes)},
     {"sync_processor_request_queued", SERVICE(commits)},
     {"commit_count", SERVICE(commits)},
-    {"snap_count", NODE(stats.snapshots_taken)},
+    {"snap_count", PEER(snapshots_sent)},
     {"snapshot_error_count", NODE(stats.snapshot_errors)},
     {"restore_error_count", NODE(stats.restore_errors)},
     {"digest_mismatches_count", SERVICE(digest_mismatches)},
@@ -216,7 +249,7 @@ static const struct {
     {"snapshot_rate_limited_count", NODE(stats.snapshot_rate_limited)},
     {"restore_rate_limited_count", NODE(stats.restore_rate_limited)},
     {"looking_count", PEER(looking_count)},
-    {"diff_count", PEER(syncs_by_diff)},
+    {"diff_count", PEER(diffs_sent)},
     {"proposal_count", PEER(proposals)},
     {"revalidate_count", PEER(revalidations)},
     {"connection_drop_count", NOT_COUNTED},
@@ -275,23 +308,23 @@ static const struct {
     {"node_children_watch_count", SERVICE(node_children_watches), 1, false},
     /* Ensembles: leaders, followers, observers and what passes between them. */
     {"commit_process_time", NOT_COUNTED, 1, false},
-    {"election_time", NOT_COUNTED, 1, false},
-    {"follower_sync_time", NOT_COUNTED, 1, false},
-    {"inflight_diff_count", NOT_COUNTED, 1, false},
-    {"inflight_snap_count", NOT_COUNTED, 1, false},
-    {"leader_unavailable_time", NOT_COUNTED, 1, false},
+    {"election_time", PEER(election_time), 1, false},
+    {"follower_sync_time", PEER(follower_sync_time), 1, false},
+    {"inflight_diff_count", PEER(inflight_diff_count), 1, false},
+    {"inflight_snap_count", PEER(inflight_snap_count), 1, false},
+    {"leader_unavailable_time", PEER(leader_unavailable_time), 1, false},
     {"learner_request_processor_queue_size", NOT_COUNTED, 1, false},
-    {"observer_sync_time", NOT_COUNTED, 1, false},
+    {"observer_sync_time", PEER(observer_sync_time), 1, false},
     {"proposal_process_time", NOT_COUNTED, 1, false},
     {"socket_closing_time", NOT_COUNTED, 1, false},
-    {"unavailable_time", NOT_COUNTED, 1, false},
-    {"commit_propagation_latency", NOT_COUNTED, 1, true},
+    {"unavailable_time", PEER(unavailable_time), 1, false},
+    {"commit_propagation_latency", PEER(commit_propagation_latency), 1, true},
     {"om_commit_process_time_ms", NOT_COUNTED, 1, true},
     {"om_proposal_process_time_ms", NOT_COUNTED, 1, true},
-    {"propagation_latency", NOT_COUNTED, 1, true},
+    {"propagation_latency", PEER(propagation_latency), 1, true},
     {"proposal_ack_creation_latency", NOT_COUNTED, 1, true},
-    {"proposal_latency", NOT_COUNTED, 1, true},
-    {"quorum_ack_latency", NOT_COUNTED, 1, true},
+    {"proposal_latency", PEER(proposal_latency), 1, true},
+    {"quorum_ack_latency", PEER(quorum_ack_latency), 1, true},
     /* The commit processor, which a server alone does not run (Apache's neither). */
     {"commit_commit_proc_req_queued", NOT_COUNTED, 1, false},
     {"concurrent_request_processing_in_commit_processor", NOT_COUNTED, 1, false},
