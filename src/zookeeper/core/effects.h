@@ -112,8 +112,7 @@ enum zk_peer_effect_kind {
     PEER_EFFECT_TAKE_SNAPSHOT, /* write one of the tree as it is, synced, in place, then drop all
                                 txns and snapshots above its zxid: SNAPSHOT_TAKEN. The log begins
                                 a new file */
-    PEER_EFFECT_TRUNCATE,      /* cut the log behind zxid (INT64_MAX: nothing), load the tree again:
-                                TRUNCATED */
+    PEER_EFFECT_TRUNCATE,      /* cut the log behind zxid, load the tree again: TRUNCATED */
     PEER_EFFECT_READ_LOG,      /* for link: txns in (from_zxid, zxid], at most len bytes:
                                 LOG_READ */
     PEER_EFFECT_PERSIST_EPOCH, /* epoch_kind, zxid = epoch: behind every PERSIST before it; durable:

@@ -12,9 +12,6 @@
 
 #include "base/text.h"
 
-/* Until the server can do it (issue 4), several server lines are refused with a sentence. */
-static const bool ensembles_are_served = true;
-
 #define SERVER_ID_MAX 255
 #define SERVER_ID_MAX_EXTENDED 254
 #define MYID_BYTES_MAX ((size_t)4096)
@@ -365,11 +362,6 @@ int config_members_resolve(struct zk_config *config,
     error = check_members(config, around);
     if (error != 0) {
         return error;
-    }
-    if (config->is_ensemble && !ensembles_are_served) {
-        return fault(around, around->name,
-                     "several server.N lines describe an ensemble, which is not in this version "
-                     "yet. Remove them to run this server alone.");
     }
     if (config->is_ensemble) {
         return take_own_place(config, around);

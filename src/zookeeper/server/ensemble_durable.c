@@ -6,8 +6,8 @@
  *   PERSIST_EPOCH  a job on the log's lane
  *   CONFIG         a job; what could not be written does not stop the server, since many keep
  *                  zoo.cfg where it cannot be written
- *   TAKE_SNAPSHOT  the snapshotter, as for any other; at a learner, everything above its zxid is
- *                  cut once it is durable (a leader that was behind us has said what is true)
+ *   TAKE_SNAPSHOT  the snapshotter, as for any other; everything above its zxid is cut once it is
+ *                  durable (a leader that was behind us has said what is true)
  *   TRUNCATE       in place: nobody is served meanwhile. The tree is loaded from what will be left
  *                  first; when there is nothing beneath the cut, nothing is cut
  */
@@ -256,13 +256,6 @@ static void cut_work(struct runtime_job *job)
     cut->error = history_cut(&cut->node->dir, cut->zxid, &cut->message);
 }
 
-static void snapshot_is_there(struct ensemble *ensemble, int64_t zxid)
-{
-    struct zk_event event = peer_event(ensemble, PEER_EVENT_SNAPSHOT_TAKEN);
-    event.zxid = zxid;
-    barrier_done(ensemble, &event);
-}
-
 static void cut_done(struct runtime_job *job)
 {
     struct cut_job *cut = CONTAINER_OF(job, struct cut_job, job);
@@ -274,7 +267,9 @@ static void cut_done(struct runtime_job *job)
         node_fail_disk(node, &cut->message);
         return;
     }
-    snapshot_is_there(node->ensemble, cut->zxid);
+    struct zk_event event = peer_event(node->ensemble, PEER_EVENT_SNAPSHOT_TAKEN);
+    event.zxid = cut->zxid;
+    barrier_done(node->ensemble, &event);
 }
 
 static void snapshot_taken(void *ctx, int error, int64_t zxid)
@@ -289,10 +284,6 @@ static void snapshot_taken(void *ctx, int error, int64_t zxid)
         errmsg_set(&message, error, "cannot write snapshot.%" PRIx64 " in %s: %s (%s)",
                    (uint64_t)zxid, node->dir.snap_dir, error_text(error), runtime_error_detail());
         node_fail_disk(node, &message);
-        return;
-    }
-    if (ensemble->peer.state == PEER_LEADING) {
-        snapshot_is_there(ensemble, zxid);
         return;
     }
     ensemble->cut_job.zxid = zxid;
@@ -347,10 +338,7 @@ static void begin_truncate(struct ensemble *ensemble, int64_t zxid)
     ASSERT(!quorum_port_uses_tree(ensemble->quorum_port));
     LOG("server", LOG_WARN, "Truncating the log to get in sync with the leader 0x%" PRIx64,
         (uint64_t)zxid);
-    int cut_error = ERR_OK;
-    if (zxid != INT64_MAX) {
-        cut_error = truncate_to(ensemble, zxid, &message);
-    }
+    int cut_error = truncate_to(ensemble, zxid, &message);
     if (cut_error == ERR_IO || cut_error == ERR_NO_SPACE || cut_error == ERR_READ_ONLY) {
         node_fail_disk(node, &message);
         return;
@@ -358,8 +346,6 @@ static void begin_truncate(struct ensemble *ensemble, int64_t zxid)
     if (cut_error != 0) {
         LOG("server", LOG_WARN, "The log cannot be cut behind 0x%" PRIx64 ": %s", (uint64_t)zxid,
             message.text);
-    }
-    if (zxid == INT64_MAX || cut_error != 0) {
         int error = reload(ensemble, &message);
         if (error != 0) {
             node_fail_disk(node, &message);

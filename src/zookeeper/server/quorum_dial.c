@@ -7,7 +7,8 @@
  * LINK_CLOSED of a link that never was open.
  *
  * A dial that is over stays in the list until nothing can call back into it any more: `pending`
- * counts resolvers and streams that still will.
+ * counts resolvers and streams that still will, and a step of the machine that it has caused, which
+ * may end the server and with it all dials.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -73,9 +74,11 @@ static void dial_failed(struct quorum_dial *dial)
     event.error = ERR_REFUSED;
     LOG("quorum", LOG_WARN, "Cannot connect to the leader, server %" PRId64, dial->server_id);
     dial_end(dial);
+    dial->pending++;
     node_perform_effects(node);
     quorum_step(port, &event);
     node_perform_effects(node);
+    dial->pending--;
 }
 
 /* A resolver or a stream has given up: when it was the last one, the round is over. */
@@ -105,22 +108,23 @@ static void win(struct quorum_dial *dial, struct quorum_link *link)
     LOG("quorum", LOG_INFO, "Connected to the leader, server %" PRId64 ", at %s", dial->server_id,
         link->remote_text);
     dial_end(dial);
+    dial->pending++;
     node_perform_effects(port->node);
     quorum_link_tell(link);
     node_perform_effects(port->node);
+    dial->pending--;
 }
 
 void quorum_dial_opened(struct quorum_link *link, int error)
 {
     struct quorum_dial *dial = link->dial;
+    ASSERT(!dial->is_over); /* dial_end has closed its tries */
     dial->pending--;
     list_remove(&link->entry);
     link->dial = NULL;
     if (error != 0) {
         quorum_link_free(link);
         round_may_be_over(dial);
-    } else if (dial->is_over) {
-        ASSERT(false); /* dial_end has closed its tries */
     } else {
         win(dial, link);
     }

@@ -12,9 +12,9 @@
  *   - A snapshot out: one at a time, since the tree has one cursor (the snapshotter waits, too). It
  *     is written as the peer takes it; what the machine sends meanwhile is held back. A peer that
  *     takes nothing for initLimit ticks is dropped.
- *   - A snapshot in: spooled to a file until its end has been seen, loaded into a tree of its own
- * by a job, and put in the old tree's place only when it is whole: a transfer that breaks changes
- *     nothing.
+ *   - A snapshot in: spooled to a file until its end has been seen, loaded by a job into a tree of
+ *     its own, and put in the old tree's place only when it is whole: a transfer that breaks, or
+ *     whose link is closed, changes nothing.
  * What goes wrong: lengths beyond the limits, a packet that never ends, silence (the machine's
  * deadlines), a flood (reading pauses while the log cannot follow).
  * Sources: Leader.LearnerCnxAcceptor, LearnerHandler, Learner.connectToLeader; reference 2.9.

@@ -4,14 +4,15 @@
  * by entry, skipping what the snapshot already has.
  *
  * What goes wrong, and what is done:
- *   snapshot damaged              -> the next older one; it needs older logs, which purge keeps,
- * and they must reach beyond the damaged one: else refuse log entry torn at the end     -> cut
- * there (fsynced), since nothing of it was acknowledged; said in the log log entry bad elsewhere ->
- * refuse; naming file, offset and the tool that shows it a whole log file missing      -> the first
- * replayed zxid is not the next one: refuse Only the newest file can have a torn tail: a file is
- * left for the next one only after its last batch was synced. But a power cut can leave a newest
- * file that holds nothing (created, never synced), so the file before it may be the torn one too;
- * an empty newest file is removed.
+ *   snapshot damaged           the next older one; it needs older logs, which purge keeps, and they
+ *                              must reach beyond the damaged one: else refuse
+ *   log entry torn at the end  cut there (fsynced), since nothing of it was acknowledged; said in
+ *                              the log
+ *   log entry bad elsewhere    refuse, naming file, offset and the tool that shows it
+ *   a whole log file missing   the first replayed zxid is not the next one: refuse
+ * Only the newest file can have a torn tail: a file is left for the next one only after its last
+ * batch was synced. But a power cut can leave a newest file that holds nothing (created, never
+ * synced), so the file before it may be the torn one too; an empty newest file is removed.
  */
 #include "zookeeper/storage/recovery.h"
 

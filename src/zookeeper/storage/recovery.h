@@ -8,7 +8,7 @@
  *     snapshot.trust.empty says otherwise;
  *   - a gap between the snapshot and the oldest log that is needed is an error, not a smaller tree;
  *   - the same where a damaged snapshot was passed over and the log jumps over its zxid: a server
- * of an ensemble that copied its leader's snapshot has a hole in its log there;
+ *     of an ensemble that copied its leader's snapshot has a hole in its log there;
  *   - a torn tail is cut and said; corruption stops the start (txn_log.h).
  * Purge: keep the newest `retain` snapshots that look whole and every log from the one that holds
  * the oldest kept snapshot's next zxid (ZOOKEEPER-3231: only valid snapshots count).

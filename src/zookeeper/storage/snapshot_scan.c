@@ -3,9 +3,9 @@
  * Each state reads one field of fixed size, which tells how much is stepped over and what comes
  * then:
  *
- *   SESSIONS -> LISTS -> (LIST_HEAD -> (ENTRY_HEAD -> ENTRY_ID)*)* -> (PATH -> [PATH_BYTE] ->
- * DATA)*
- *                                                                       `--"/"--> SIGNATURE -> DONE
+ *   SESSIONS -> LISTS -> (LIST_HEAD -> (ENTRY_HEAD -> ENTRY_ID)*)*
+ *            -> (PATH -> [PATH_BYTE] -> DATA)* until the path is "/"
+ *            -> SIGNATURE -> DONE
  */
 #include "zookeeper/storage/snapshot_scan.h"
 
