@@ -254,6 +254,33 @@ static void snapshots_above_the_cut(void **state)
     assert_true(recover(fixture) == ZXID(1, 7));
 }
 
+/* A server copied the tree of a fresh epoch, 3:0, and logged 3:1. Told to cut back to 2:9, which
+ * only that tree has, it must not go back to 2:4: by its epoch it could still become the leader
+ * (scenario never-had of the simulator). */
+static void the_only_tree_that_has_it_is_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct recovery_result result;
+    struct errmsg message;
+    write_snapshot(fixture, 0);
+    write_history(fixture);
+    write_snapshot(fixture, ZXID(3, 0));
+    log_writer_roll(&fixture->writer);
+    append(fixture, ZXID(3, 1));
+    fixture->persisted = 0;
+    wait_persisted(fixture, ZXID(3, 1));
+    fixture->replayed_count = 0;
+    int error = history_truncate(&fixture->dir, ZXID(2, 9), &fixture->tree, replay, fixture,
+                                 &result, &message);
+    assert_int_equal(error, ERR_NOT_FOUND);
+    assert_int_equal(count_snapshots(fixture), 2);
+    assert_int_equal(count_logs(fixture), 4);
+    tree_release(&fixture->tree);
+    static const struct tree_config config;
+    tree_init(&fixture->tree, &config);
+    assert_true(recover(fixture) == ZXID(3, 1));
+}
+
 static void reads_a_stretch(void **state)
 {
     struct fixture *fixture = *state;
@@ -502,6 +529,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(truncates_across_files, setup, teardown),
         cmocka_unit_test_setup_teardown(truncates_to_what_it_never_had, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_only_tree_that_has_it_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(snapshots_above_the_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_a_stretch, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copied_snapshot_is_a_hole, setup, teardown),

@@ -146,6 +146,19 @@ int history_cut(const struct data_dir *dir, int64_t zxid, struct errmsg *message
     return 0;
 }
 
+/* Is there a snapshot above the zxid? */
+static int find_snapshot_above(const struct data_dir *dir, int64_t zxid, bool *found)
+{
+    struct data_file_list snapshots;
+    int error = data_dir_list_snapshots(dir->runtime, dir->snap_dir, &snapshots);
+    *found = false;
+    if (error == 0) {
+        *found = snapshots.count > 0 && snapshots.files[snapshots.count - 1].zxid > zxid;
+        data_file_list_release(&snapshots);
+    }
+    return error;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): recovery_load's parameters and the zxid */
 int history_truncate(const struct data_dir *dir,
                      int64_t zxid,
@@ -160,6 +173,17 @@ int history_truncate(const struct data_dir *dir,
     if (error == 0 && result->snapshot_zxid < 0 && result->replayed == 0) {
         return errmsg_set(message, ERR_NOT_FOUND,
                           "neither a snapshot in %s nor a log reaches down to it", dir->snap_dir);
+    }
+    bool has_later_tree = false;
+    if (error == 0 && result->last_zxid < zxid) {
+        error = find_snapshot_above(dir, zxid, &has_later_tree);
+    }
+    if (has_later_tree) {
+        /* That tree has what lies between, and it is not to be had from anything else here. With
+         * less than that this server could still win an election, by its epoch. */
+        return errmsg_set(message, ERR_NOT_FOUND,
+                          "only a later snapshot in %s has what was committed up to it",
+                          dir->snap_dir);
     }
     return error == 0 ? history_cut(dir, zxid, message) : error;
 }

@@ -4,7 +4,8 @@
  * Cutting (TRUNC, and after SNAP): every logged txn above a zxid goes, newest file first, so that a
  * server killed in between has a history without a gap, only a longer one; then the snapshots above
  * it. The cut is durable when the function returns. A cut needs something beneath: truncating first
- * loads a tree from what would be left, and changes nothing when that cannot be done.
+ * loads a tree from what would be left, and changes nothing when that cannot be done, or when it
+ * would leave less than it says while a snapshot would go that has more.
  * Everything here blocks: for jobs, with nothing on its way to the log, whose writer begins a new
  * file afterwards (log_writer_roll).
  * Sources: FileTxnLog.truncate, FileTxnSnapLog.truncateLog, ZKDatabase.getProposalsFromTxnLog;
