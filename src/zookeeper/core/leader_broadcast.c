@@ -58,11 +58,17 @@ static void forward_proposal(struct leader_turn *turn, int64_t zxid, struct slic
     }
 }
 
+static bool is_used_up(const struct peer *peer, uint32_t counter)
+{
+    int64_t max = peer->config->zxid_counter_max;
+    return counter > (max > 0 ? max : (int64_t)UINT32_MAX - 1);
+}
+
 int64_t leader_propose(struct leader_turn *turn, const struct prep_request *request)
 {
     struct leader *leader = turn->leader;
     struct peer *peer = leader->peer;
-    if (zxid_counter(peer->prep.last_zxid + 1) == UINT32_MAX) {
+    if (is_used_up(peer, zxid_counter(peer->prep.last_zxid + 1))) {
         /* The next one would be the last that fits: a new epoch must begin. (ZOOKEEPER-1277) */
         leader_give_up(leader, "the zxids of this epoch are used up");
         return 0;

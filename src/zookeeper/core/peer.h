@@ -47,6 +47,7 @@ struct peer_config {
     int32_t commit_log_count;                /* commitLogCount: 500 */
     double snapshot_size_factor;             /* snapshotSizeFactor: 0.33 */
     bool force_snapshot_sync;                /* forceSnapshotSync */
+    int64_t zxid_counter_max;                /* of an epoch, at most UINT32_MAX - 1; 0: that */
     bool leader_serves;                      /* leaderServes */
     bool sync_enabled;                       /* syncEnabled: observers log, too */
     bool read_only_mode_enabled;             /* readonlymode.enabled */

@@ -88,6 +88,7 @@ void zk_config_init(struct zk_config *config)
         .log_level = "info",
         .log_rotate_keep = 10,
         .in_place_sync = true,
+        .zxid_counter_max = UINT32_MAX - 1,
     };
 }
 

@@ -122,7 +122,8 @@ struct zk_config {
     char dynamic_config_file[PATH_TEXT_MAX]; /* "": the members stand in zoo.cfg */
 
     /* Samsa's own keys: samsa.log.level, samsa.log.level.<module>, samsa.log.file, samsa.log.json,
-     * samsa.log.rotate.bytes, samsa.log.rotate.keep, samsa.log.inPlaceSync. */
+     * samsa.log.rotate.bytes, samsa.log.rotate.keep, samsa.log.inPlaceSync,
+     * samsa.zxid.counterMax. */
     char log_level[16];
     char log_levels[CONFIG_TEXT_MAX]; /* module=level,module=level */
     char log_file[CONFIG_TEXT_MAX];
@@ -130,6 +131,7 @@ struct zk_config {
     int64_t log_rotate_bytes;
     int32_t log_rotate_keep;
     bool in_place_sync; /* sync on the loop when one write waits (default true) */
+    int64_t zxid_counter_max;
 };
 
 /* One -Dname=value of the command line. */

@@ -281,6 +281,7 @@ const struct config_key config_keys[] = {
     I64("samsa.log.rotate.bytes", log_rotate_bytes, 0, INT64_MAX),
     I32("samsa.log.rotate.keep", log_rotate_keep, 1, 1000),
     BOOL("samsa.log.inPlaceSync", in_place_sync),
+    I64("samsa.zxid.counterMax", zxid_counter_max, 1, UINT32_MAX - 1),
 };
 
 const size_t config_key_count = ARRAY_LEN(config_keys);

@@ -77,6 +77,7 @@ static struct peer_config make_peer_config(const struct zk_config *config)
         .connect_to_learner_master_limit = config->connect_to_learner_master_limit,
         .commit_log_count = config->commit_log_count,
         .snapshot_size_factor = config->snapshot_size_factor,
+        .zxid_counter_max = config->zxid_counter_max,
         .force_snapshot_sync = config->force_snapshot_sync,
         .leader_serves = config->leader_serves,
         .sync_enabled = config->sync_enabled,
