@@ -210,7 +210,7 @@ def write_kinds(conn, create, top):
 def write_multis(conn, top):
     conn.call("multi", wire.body_multi([
         ("create", wire.body_create(top + "/multi", b"1")),
-        ("create2", wire.body_create(top + "/multi/seq-", b"2", flags=wire.SEQUENTIAL)),
+        ("create", wire.body_create(top + "/multi/seq-", b"2", flags=wire.SEQUENTIAL)),
         ("setData", wire.body_set_data(top + "/multi", b"3", 0)),
         ("check", wire.body_path_version(top + "/multi", 1)),
         ("create", wire.body_create(top + "/multi/gone", b"")),
@@ -224,6 +224,18 @@ def write_multis(conn, top):
         ("delete", wire.body_path_version(top + "/none")),
     ]))
     conn.call("multi", wire.body_multi([]))
+
+
+def write_create2_in_multi(server, top):
+    """Apache before 3.7 logs this and then stops at it, when it is applied and at every replay:
+    the parts behind it are lost (ZOOKEEPER-4026)."""
+    conn = connect(server)
+    conn.call("multi", wire.body_multi([
+        ("create", wire.body_create(top + "/multi2", b"1")),
+        ("create2", wire.body_create(top + "/multi2/seq-", b"2", flags=wire.SEQUENTIAL)),
+        ("setData", wire.body_set_data(top + "/multi2", b"3", 0)),
+    ]))
+    close(conn)
 
 
 def write_quota(conn, create, top):
