@@ -80,7 +80,7 @@ struct group_call {
     void *ctx; /* the handler's, in the request's arena */
 };
 
-/* Not before request_keep_frame: the answer may come later. */
+/* The answer may come later: body and frame stay until then (request.h). */
 struct group_call *group_call_new(struct group_host *host,
                                   struct request *request,
                                   void (*answer)(struct group_call *call,

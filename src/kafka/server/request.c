@@ -402,11 +402,6 @@ void request_close_connection(struct request *request, const char *reason)
     request_done(request);
 }
 
-void request_keep_frame(struct request *request)
-{
-    ASSERT(request->api_key != KAFKA_API_PRODUCE);
-}
-
 /* ---- who asks -------------------------------------------------------------------------------- */
 
 struct slice request_listener(const struct request *request)

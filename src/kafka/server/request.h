@@ -89,9 +89,6 @@ void request_reply_end(struct request *request);
 void request_reply_none(struct request *request);
 void request_close_connection(struct request *request, const char *reason);
 
-/* Body and frame stay valid until the answer: asserts that they do (see Memory above). */
-void request_keep_frame(struct request *request);
-
 /* For the arena of a request: the effective bytes that a handler may still take for its answer. */
 #define REQUEST_ARENA_BYTES_MAX ((size_t)1 << 30)
 

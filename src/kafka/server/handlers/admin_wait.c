@@ -64,7 +64,6 @@ struct admin_wait *admin_wait_create(struct request *request,
     runtime_timer_init(&wait->timer, request->broker->runtime, on_timer);
     request->handler_state = wait;
     request->on_abort = on_abort;
-    request_keep_frame(request);
     return wait;
 }
 

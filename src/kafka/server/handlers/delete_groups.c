@@ -87,7 +87,6 @@ void handle_delete_groups(struct broker *broker, struct request *request)
             deletions->response.results_count += 1;
         }
     }
-    request_keep_frame(request);
     deletions->open = 1;
     for (int32_t at = 0; at < deletions->response.results_count; at++) {
         ask(broker, request, deletions, at);

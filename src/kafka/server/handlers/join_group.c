@@ -45,7 +45,6 @@ void handle_join_group(struct broker *broker, struct request *request)
         reply(request, &response);
         return;
     }
-    request_keep_frame(request);
     struct group_event event = {
         .kind = GROUP_EVENT_JOIN,
         .call = group_call_new(broker->groups, request, answer, NULL),

@@ -28,7 +28,6 @@ void handle_leave_group(struct broker *broker, struct request *request)
         request_reply(request, &response);
         return;
     }
-    request_keep_frame(request);
     struct group_event event = {
         .kind = GROUP_EVENT_LEAVE,
         .call = group_call_new(broker->groups, request, answer, NULL),

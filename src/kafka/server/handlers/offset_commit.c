@@ -189,7 +189,6 @@ static void store_in_zookeeper(struct broker *broker,
         refuse(request, response, KAFKA_ERROR_COORDINATOR_NOT_AVAILABLE);
         return;
     }
-    request_keep_frame(request);
     struct group_call *call = group_call_new(broker->groups, request, answer, response);
     group_zookeeper_write(broker->cluster, body->group_id, items, count, stored_in_zookeeper, call);
 }
@@ -215,7 +214,6 @@ void handle_offset_commit(struct broker *broker, struct request *request)
         refuse(request, response, error);
         return;
     }
-    request_keep_frame(request);
     struct group_event event = {
         .kind = GROUP_EVENT_OFFSET_COMMIT,
         .call = group_call_new(broker->groups, request, answer, response),

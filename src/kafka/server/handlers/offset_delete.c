@@ -127,7 +127,6 @@ void handle_offset_delete(struct broker *broker, struct request *request)
     }
     struct deletion *deletion = ARENA_NEW(&request->arena, struct deletion);
     sort_out(broker, request, deletion);
-    request_keep_frame(request);
     struct group_event event = {
         .kind = GROUP_EVENT_OFFSET_DELETE,
         .call = group_call_new(broker->groups, request, answer, deletion),

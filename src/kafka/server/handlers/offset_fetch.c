@@ -372,7 +372,6 @@ static bool ask_zookeeper(struct broker *broker, struct request *request)
             next += 1;
         }
     }
-    request_keep_frame(request);
     struct group_call *call = group_call_new(broker->groups, request, unanswered, NULL);
     group_zookeeper_read(broker->cluster, body->group_id, items, count, read_from_zookeeper, call);
     return true;

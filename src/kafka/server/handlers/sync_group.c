@@ -45,7 +45,6 @@ void handle_sync_group(struct broker *broker, struct request *request)
                             : error);
         return;
     }
-    request_keep_frame(request);
     struct group_event event = {
         .kind = GROUP_EVENT_SYNC,
         .call = group_call_new(broker->groups, request, answer, NULL),
