@@ -39,8 +39,7 @@ SIM_SEEDS = 2000
 SIM_FAILURES_MAX = 5
 KAFKA_SIM_SEEDS = 300
 ENSEMBLE_SIM_SEEDS = 3000
-SIM_DIGEST_SEEDS = 60
-ENSEMBLE_SIM_DIGEST_SEEDS = 30
+DIGEST_SEEDS = {"samsa_sim": 60, "samsa_kafka_sim": 6, "samsa_ensemble_sim": 30}
 SIM_BUILDS = ("plain", "dev-clang", "asan")
 FUZZ_SECONDS = 7
 
@@ -162,7 +161,7 @@ def suite_build(runner):
     results = Results()
     for preset in ("release", "dev-clang", "asan", "fuzz"):
         results.add(preset, configure_and_build(runner, preset))
-    results.add("plain", configure_and_build(runner, "plain", "samsa_sim", "samsa_ensemble_sim"))
+    results.add("plain", configure_and_build(runner, "plain", *DIGEST_SEEDS))
     link = ROOT / "bin/samsa"
     link.parent.mkdir(exist_ok=True)
     if link.is_symlink() or not link.exists():
@@ -255,7 +254,7 @@ def suite_digest(runner):
         code, output = runner.run([f"build/{preset}/{program}", "--seeds", f"1..{count}", "--digests"], 1200)
         return code, dict((seed, digest) for seed, _, digest in SEED_LINE.findall(output)), output
 
-    for program, count in (("samsa_sim", SIM_DIGEST_SEEDS), ("samsa_ensemble_sim", ENSEMBLE_SIM_DIGEST_SEEDS)):
+    for program, count in DIGEST_SEEDS.items():
         code, expected, output = digests("release", program, count)
         if code != 0 or len(expected) != count:
             results.add(f"release: {program}", tail(output))
