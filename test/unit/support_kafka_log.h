@@ -1,4 +1,5 @@
-/* support_kafka_log.h - a log in a temporary folder of the real file system. */
+/* support_kafka_log.h - a log in a temporary folder of the real file system (fixture_begin,
+ * fixture_end: support_kafka_log_folder.c), or where the test puts it. */
 #ifndef TEST_UNIT_SUPPORT_KAFKA_LOG_H
 #define TEST_UNIT_SUPPORT_KAFKA_LOG_H
 
@@ -55,6 +56,13 @@ struct append_result fixture_send_as(struct log_fixture *fixture,
                                      enum append_origin origin);
 /* The usual one: `count` records of value_len bytes, timestamps fixture->wall_ms. */
 struct append_result fixture_append(struct log_fixture *fixture, int32_t count, size_t value_len);
+
+/* The batch of an idempotent producer. */
+struct append_result fixture_produce(struct log_fixture *fixture,
+                                     int64_t producer_id,
+                                     int16_t epoch,
+                                     int32_t sequence,
+                                     int32_t count);
 
 /* The base offset of the first batch that a read gives, checked against the bytes; -1: nothing. */
 int64_t fixture_first_offset(struct log_fixture *fixture, int64_t offset, int64_t upper_offset);

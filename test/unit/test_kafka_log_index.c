@@ -196,6 +196,8 @@ static void step(struct model *model)
         assert_int_equal(partition_log_roll(model->fixture->log, FIXTURE_NOW_MS), 0);
     } else if (what < 985) {
         partition_log_use_pool(model->fixture->log, NULL); /* puts everything to rest */
+    } else if (what < 990) {
+        assert_int_equal(partition_log_flush(model->fixture->log), 0);
     }
 }
 

@@ -10,21 +10,6 @@
 
 #define PRODUCER 1234
 
-static struct append_result produce(struct log_fixture *fixture,
-                                    int64_t producer_id,
-                                    int16_t epoch,
-                                    int32_t sequence,
-                                    int32_t count)
-{
-    struct fixture_batch batch;
-    fixture_batch_defaults(fixture, &batch);
-    batch.build.producer_id = producer_id;
-    batch.build.producer_epoch = epoch;
-    batch.build.base_sequence = sequence;
-    batch.count = count;
-    return fixture_send(fixture, fixture_build(fixture, &batch));
-}
-
 static struct append_result produce_txn(struct log_fixture *fixture,
                                         int64_t producer_id,
                                         int32_t sequence,
@@ -71,12 +56,12 @@ static void sequences_must_follow(void **state)
 {
     struct log_fixture *fixture = *state;
     fixture_open(fixture, true, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 0, 0, 3).error, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 0, 4, 3).error,
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, 0, 3).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, 4, 3).error,
                      KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-    assert_int_equal(produce(fixture, PRODUCER, 0, 2, 3).error,
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, 2, 3).error,
                      KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-    assert_int_equal(produce(fixture, PRODUCER, 0, 3, 3).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, 3, 3).error, 0);
     assert_int_equal(partition_log_end_offset(fixture->log), 6);
 }
 
@@ -84,8 +69,8 @@ static void an_unknown_producer_may_begin_anywhere(void **state)
 {
     struct log_fixture *fixture = *state;
     fixture_open(fixture, true, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 5, 100, 3).error, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 5, 103, 1).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 5, 100, 3).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 5, 103, 1).error, 0);
 }
 
 static void the_last_five_batches_are_known_again(void **state)
@@ -93,19 +78,19 @@ static void the_last_five_batches_are_known_again(void **state)
     struct log_fixture *fixture = *state;
     fixture_open(fixture, true, 0);
     for (int32_t n = 0; n < 6; n++) {
-        assert_int_equal(produce(fixture, PRODUCER, 0, n * 2, 2).first_offset, n * 2);
+        assert_int_equal(fixture_produce(fixture, PRODUCER, 0, n * 2, 2).first_offset, n * 2);
     }
     for (int32_t n = 1; n < 6; n++) {
-        struct append_result result = produce(fixture, PRODUCER, 0, n * 2, 2);
+        struct append_result result = fixture_produce(fixture, PRODUCER, 0, n * 2, 2);
         assert_int_equal(result.error, 0);
         assert_true(result.was_duplicate);
         assert_int_equal(result.first_offset, n * 2);
         assert_int_equal(result.last_offset, n * 2 + 1);
         assert_int_equal(result.log_append_time_ms, fixture->wall_ms);
     }
-    assert_int_equal(produce(fixture, PRODUCER, 0, 0, 2).error,
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, 0, 2).error,
                      KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-    assert_int_equal(produce(fixture, PRODUCER, 0, 10, 1).error,
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, 10, 1).error,
                      KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
     assert_int_equal(partition_log_end_offset(fixture->log), 12);
 }
@@ -114,28 +99,30 @@ static void sequences_wrap_around(void **state)
 {
     struct log_fixture *fixture = *state;
     fixture_open(fixture, true, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 0, INT32_MAX - 1, 4).error, 0);
-    struct append_result again = produce(fixture, PRODUCER, 0, INT32_MAX - 1, 4);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, INT32_MAX - 1, 4).error, 0);
+    struct append_result again = fixture_produce(fixture, PRODUCER, 0, INT32_MAX - 1, 4);
     assert_true(again.was_duplicate);
     assert_int_equal(again.first_offset, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 0, 2, 1).error, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 0, 2, 1).was_duplicate, true);
-    assert_int_equal(produce(fixture, PRODUCER + 1, 0, INT32_MAX, 1).error, 0);
-    assert_int_equal(produce(fixture, PRODUCER + 1, 0, 0, 1).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, 2, 1).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, 2, 1).was_duplicate, true);
+    assert_int_equal(fixture_produce(fixture, PRODUCER + 1, 0, INT32_MAX, 1).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER + 1, 0, 0, 1).error, 0);
 }
 
 static void epochs_fence(void **state)
 {
     struct log_fixture *fixture = *state;
     fixture_open(fixture, true, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 3, 0, 1).error, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 2, 1, 1).error, KAFKA_ERROR_INVALID_PRODUCER_EPOCH);
-    assert_int_equal(produce(fixture, PRODUCER, 4, 1, 1).error,
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 3, 0, 1).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 2, 1, 1).error,
+                     KAFKA_ERROR_INVALID_PRODUCER_EPOCH);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 4, 1, 1).error,
                      KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-    assert_int_equal(produce(fixture, PRODUCER, 4, 0, 1).error, 0);
-    assert_int_equal(produce(fixture, PRODUCER, 4, 1, 1).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 4, 0, 1).error, 0);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 4, 1, 1).error, 0);
     /* The old epoch's batches are not duplicates of the new one's. */
-    assert_int_equal(produce(fixture, PRODUCER, 3, 0, 1).error, KAFKA_ERROR_INVALID_PRODUCER_EPOCH);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 3, 0, 1).error,
+                     KAFKA_ERROR_INVALID_PRODUCER_EPOCH);
 }
 
 /* ---- transactions ---------------------------------------------------------------------------- */
@@ -203,7 +190,7 @@ static void coordinators_and_producers_are_fenced(void **state)
     struct log_fixture *fixture = *state;
     fixture_open(fixture, true, 0);
     assert_int_equal(produce_txn(fixture, 1, 0, 1).error, 0);
-    assert_int_equal(produce(fixture, 1, 0, 1, 1).error, KAFKA_ERROR_INVALID_TXN_STATE);
+    assert_int_equal(fixture_produce(fixture, 1, 0, 1, 1).error, KAFKA_ERROR_INVALID_TXN_STATE);
     assert_int_equal(end_txn(fixture, 1, 0, 7, true).error, 0);
     assert_int_equal(end_txn(fixture, 1, 0, 6, true).error,
                      KAFKA_ERROR_TRANSACTION_COORDINATOR_FENCED);
@@ -251,15 +238,15 @@ static void producers_survive_restarts(void **state)
     struct log_fixture *fixture = *state;
     fixture_open(fixture, true, 0);
     for (int64_t id = 0; id < 100; id++) {
-        assert_int_equal(produce(fixture, id, 2, 0, 10).error, 0);
+        assert_int_equal(fixture_produce(fixture, id, 2, 0, 10).error, 0);
     }
     fixture_close(fixture);
     fixture_open(fixture, true, 1000);
     int count = 0;
     partition_log_producers(fixture->log, count_producer, &count);
     assert_int_equal(count, 100);
-    assert_true(produce(fixture, 50, 2, 0, 10).was_duplicate);
-    assert_int_equal(produce(fixture, 50, 2, 11, 1).error,
+    assert_true(fixture_produce(fixture, 50, 2, 0, 10).was_duplicate);
+    assert_int_equal(fixture_produce(fixture, 50, 2, 11, 1).error,
                      KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
     /* Silence forgets them. */
     partition_log_expire_producers(fixture->log, fixture->wall_ms + 86400000 - 1);
@@ -270,7 +257,7 @@ static void producers_survive_restarts(void **state)
     count = 0;
     partition_log_producers(fixture->log, count_producer, &count);
     assert_int_equal(count, 0);
-    assert_int_equal(produce(fixture, 50, 0, 77, 1).error, 0);
+    assert_int_equal(fixture_produce(fixture, 50, 0, 77, 1).error, 0);
 }
 
 static void a_snapshot_has_apaches_form(void **state)
@@ -339,14 +326,14 @@ static void a_damaged_snapshot_is_made_anew_from_the_log(void **state)
     fixture->config.segment_bytes = 1000;
     fixture_open(fixture, true, 0);
     for (int32_t n = 0; n < 50; n++) {
-        assert_int_equal(produce(fixture, PRODUCER, 0, n, 1).error, 0);
+        assert_int_equal(fixture_produce(fixture, PRODUCER, 0, n, 1).error, 0);
     }
     fixture_close(fixture);
     fixture_write(fixture, "00000000000000000050.snapshot", SLICE_LIT("no snapshot"));
     fixture_open(fixture, true, 50);
     assert_true(fixture->recovery.snapshot_ignored);
-    assert_true(produce(fixture, PRODUCER, 0, 49, 1).was_duplicate);
-    assert_int_equal(produce(fixture, PRODUCER, 0, 50, 1).error, 0);
+    assert_true(fixture_produce(fixture, PRODUCER, 0, 49, 1).was_duplicate);
+    assert_int_equal(fixture_produce(fixture, PRODUCER, 0, 50, 1).error, 0);
 }
 
 static void crashes_lose_no_sequence(void **state)
@@ -357,7 +344,7 @@ static void crashes_lose_no_sequence(void **state)
     fixture_open(fixture, true, 0);
     for (int round = 0; round < 10; round++) {
         for (int32_t n = 0; n < 13; n++) {
-            assert_int_equal(produce(fixture, PRODUCER, 0, next++, 1).error, 0);
+            assert_int_equal(fixture_produce(fixture, PRODUCER, 0, next++, 1).error, 0);
         }
         if (round % 3 == 0) {
             assert_int_equal(partition_log_flush(fixture->log), 0);
@@ -366,8 +353,8 @@ static void crashes_lose_no_sequence(void **state)
         fixture_crash(fixture);
         fixture_open(fixture, false, flushed);
         assert_int_equal(partition_log_end_offset(fixture->log), next);
-        assert_true(produce(fixture, PRODUCER, 0, next - 1, 1).was_duplicate);
-        assert_int_equal(produce(fixture, PRODUCER, 0, next + 1, 1).error,
+        assert_true(fixture_produce(fixture, PRODUCER, 0, next - 1, 1).was_duplicate);
+        assert_int_equal(fixture_produce(fixture, PRODUCER, 0, next + 1, 1).error,
                          KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
     }
 }

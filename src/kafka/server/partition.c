@@ -244,11 +244,12 @@ static void flush_ended(struct partition *partition)
         return;
     }
     if (error != 0) {
-        fail_dir(partition, error, "fdatasync of a log");
+        fail_dir(partition, error, "flush of a log");
         return;
     }
     advance(partition);
-    if (partition->wanted_offset > partition_log_flushed_offset(partition->log)) {
+    if (partition->wanted_offset > partition_log_flushed_offset(partition->log) ||
+        partition_log_has_doomed(partition->log)) {
         list_append(&partition->broker->flusher->dirty, &partition->dirty_link);
     }
 }

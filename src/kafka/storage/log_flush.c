@@ -225,7 +225,8 @@ int partition_log_flush_done(struct log_flush *flush)
     }
     int64_t up_to = MIN(flush->up_to, log->flush_limit);
     log->flushed_offset = MAX(log->flushed_offset, up_to);
-    return 0;
+    int error = log_delete_doomed(log);
+    return error == 0 ? 0 : log_fail(log, error);
 }
 
 int partition_log_flush(struct partition_log *log)

@@ -91,6 +91,9 @@ NODISCARD int log_delete_segments(struct partition_log *log,
                                   size_t to,
                                   bool with_snapshots);
 
+/* The next segment below the log's start, when nothing has to be flushed before. */
+NODISCARD int log_delete_doomed(struct partition_log *log);
+
 /* A new log is a folder until something is to be written: ten thousand new partitions are ten
  * thousand calls of mkdir. This makes the files: first segment, topic's id, leader epochs. */
 NODISCARD int log_make_files(struct partition_log *log);

@@ -113,7 +113,8 @@ struct log_store_events {
     int64_t (*high_watermark)(void *ctx, const struct stored_log *log);
     /* Retention moved the log's start or rolled it: wake whom it concerns. */
     void (*changed)(void *ctx, struct stored_log *log);
-    /* flush.ms is due: the server flushes it as any other partition. */
+    /* flush.ms is due, or old segments wait for a flush (partition_log_has_doomed): the server
+     * flushes it as any other partition. */
     void (*flush_wanted)(void *ctx, struct stored_log *log);
     /* The directory went offline. The server lets go of its logs: log_store_forget for each with an
      * owner, at once or when the flush that is under way has ended. */

@@ -3,11 +3,12 @@
  * One timer serves a list of tasks, each with its own period. What touches logs runs on the loop,
  * in slices; what writes files of the store's own is a job.
  *
- *   checkpoints   the text is made on the loop; when it differs from what was written last, a job
- *                 replaces the file. One job of a directory at a time; a task that finds one
- * running skips its turn. retention     SWEEP_LOGS logs a turn, then the next slice, until the
- * round is over free space    a job asks the file system; see "Disk full" in log_store.h removal of
- * deleted folders: log_store_delete.c
+ * - checkpoints: the text is made on the loop; when it differs from what was written last, a job
+ *   replaces the file. One job of a directory at a time; a task that finds one running skips its
+ *   turn.
+ * - retention: SWEEP_LOGS logs a turn, then the next slice, until the round is over.
+ * - free space: a job asks the file system; see "Disk full" in log_store.h.
+ * - removal of deleted folders: log_store_delete.c.
  */
 #include "kafka/storage/log_store_private.h"
 
@@ -191,6 +192,9 @@ static void retain_log(struct stored_log *stored)
     partition_log_remove_deleted(stored->log, wall_ms);
     if (partition_log_start_offset(stored->log) != start && stored->owner != NULL) {
         store->events.changed(store->events.ctx, stored);
+    }
+    if (partition_log_has_doomed(stored->log) && stored->owner != NULL) {
+        store->events.flush_wanted(store->events.ctx, stored);
     }
 }
 

@@ -1,8 +1,9 @@
 /* log_upkeep.c - what leaves a log: retention, DeleteRecords, truncation. See partition_log.h.
  *
- * Segments are renamed to .deleted at once (they are then gone for every start) and removed after
- * file.delete.delay.ms; readers keep their descriptor. The producer snapshot at a deleted segment's
- * base goes with it.
+ * What leaves at the front is gone for readers at once: the log's start moves. Its segments follow
+ * one by one, each after a flush (log_delete_doomed): they are renamed to .deleted (and are gone
+ * for every start), and removed after file.delete.delay.ms; readers keep their descriptor. The
+ * producer snapshot at a deleted segment's base goes with it.
  *
  * Source: UnifiedLog.deleteOldSegments, truncateTo, LocalLog of Apache Kafka 3.9.
  */
@@ -117,55 +118,6 @@ static int move_start(struct partition_log *log, int64_t offset)
     return leader_epochs_truncate_start(&log->epochs, offset) ? log_save_epochs(log) : 0;
 }
 
-/* What is known of producers may be known from the snapshot at `base` alone when the records before
- * it are gone: it is made durable first, if no flush has done that. */
-static int keep_producers(struct partition_log *log, int64_t base)
-{
-    bool is_newest = log->snapshot_count > 0 && log->snapshots[log->snapshot_count - 1] == base;
-    return is_newest && base >= log->flushed_offset ? log_write_snapshot(log, base, true) : 0;
-}
-
-/* One by one, and each name is on disk as deleted before the next goes: a power cut that kept the
- * second deletion and not the first would leave a hole, and a start takes what is behind a hole for
- * something that was never flushed. Usually there is one, and the last flush has synced the folder
- * already. */
-static int delete_in_order(struct partition_log *log, size_t count)
-{
-    int error = 0;
-    for (size_t n = 0; n < count && error == 0; n++) {
-        if (log->is_folder_unsynced) {
-            error = directory_sync(log->place.runtime, log->dir);
-        }
-        if (error == 0) {
-            error = log_delete_segments(log, 0, 1, true);
-        }
-    }
-    return error;
-}
-
-/* Deletes the first `count` segments; there is always an active one left. */
-static int delete_front(struct partition_log *log, size_t count, int64_t wall_ms)
-{
-    int error = 0;
-    if (count == 0) {
-        return 0;
-    }
-    if (count == log->segment_count) {
-        error = log_confirm_end(log);
-        if (error == 0) {
-            error = log_roll_at(log, log->end_offset, wall_ms);
-        }
-        count = MIN(count, log->segment_count - 1); /* a fresh segment was not rolled */
-    }
-    if (error == 0 && count > 0) {
-        error = keep_producers(log, log->segments[count]->base_offset);
-    }
-    if (error == 0 && count > 0) {
-        error = move_start(log, log->segments[count]->base_offset);
-    }
-    return error == 0 ? delete_in_order(log, count) : error;
-}
-
 /* The first segments that end at or below the log's start. */
 static size_t count_below_start(const struct partition_log *log)
 {
@@ -175,6 +127,38 @@ static size_t count_below_start(const struct partition_log *log)
         count += 1;
     }
     return count;
+}
+
+bool partition_log_has_doomed(const struct partition_log *log)
+{
+    return !log->has_failed && count_below_start(log) > 0;
+}
+
+/* One by one, and each name is on disk as deleted before the next goes: a power cut that kept the
+ * second deletion and not the first would leave a hole, and a start takes what is behind a hole for
+ * something that was never flushed. So must be the segment that becomes the first, and the
+ * producers' snapshot at its base, from which alone may be known what is known of producers then.
+ * The next flush does all that: it runs on a worker, and ends here. */
+int log_delete_doomed(struct partition_log *log)
+{
+    if (log->is_folder_unsynced || log->is_flushing || count_below_start(log) == 0) {
+        return 0;
+    }
+    return log_delete_segments(log, 0, 1, true);
+}
+
+/* The first `count` segments are to go; there is always an active one left. */
+static int doom_front(struct partition_log *log, size_t count, int64_t wall_ms)
+{
+    int error = 0;
+    if (count == log->segment_count) {
+        error = log_confirm_end(log);
+        if (error == 0) {
+            error = log_roll_at(log, log->end_offset, wall_ms);
+        }
+        count = MIN(count, log->segment_count - 1); /* a fresh segment was not rolled */
+    }
+    return error == 0 && count > 0 ? move_start(log, log->segments[count]->base_offset) : error;
 }
 
 int partition_log_delete_before(struct partition_log *log, int64_t offset)
@@ -187,7 +171,7 @@ int partition_log_delete_before(struct partition_log *log, int64_t offset)
         error = move_start(log, MIN(offset, log->end_offset));
     }
     if (error == 0) {
-        error = delete_front(log, count_below_start(log), runtime_wall_ms(log->place.runtime));
+        error = log_delete_doomed(log);
     }
     return error == 0 ? 0 : log_fail(log, error);
 }
@@ -250,16 +234,25 @@ static int count_too_old(const struct partition_log *log,
 
 static int retain(struct partition_log *log, int64_t wall_ms, int64_t high_watermark)
 {
-    int error = delete_front(log, count_below_start(log), wall_ms);
-    if (error != 0 || (log->config->cleanup_policy & CLEANUP_DELETE) == 0) {
-        return error;
-    }
-    error = delete_front(log, count_too_many(log, high_watermark), wall_ms);
     size_t count = 0;
+    if ((log->config->cleanup_policy & CLEANUP_DELETE) == 0) {
+        return 0;
+    }
+    int error = doom_front(log, count_too_many(log, high_watermark), wall_ms);
     if (error == 0) {
         error = count_too_old(log, wall_ms, high_watermark, &count);
     }
-    return error == 0 ? delete_front(log, count, wall_ms) : error;
+    return error == 0 ? doom_front(log, count, wall_ms) : error;
+}
+
+/* Without what only waits to be deleted. */
+static uint64_t kept_bytes(const struct partition_log *log)
+{
+    uint64_t bytes = log->size;
+    for (size_t n = count_below_start(log); n > 0; n--) {
+        bytes -= log->segments[n - 1]->size;
+    }
+    return bytes;
 }
 
 /* Apache rolls by time only when something is appended; a compacted topic that falls silent is then
@@ -284,10 +277,13 @@ int partition_log_retain(struct partition_log *log,
     if (log->has_failed) {
         return ERR_IO;
     }
-    uint64_t before = log->size;
+    uint64_t before = kept_bytes(log);
     int error = retain(log, wall_ms, high_watermark);
     if (error == 0) {
-        *deleted_bytes = before - log->size;
+        *deleted_bytes = before - kept_bytes(log);
+        error = log_delete_doomed(log);
+    }
+    if (error == 0) {
         error = roll_by_time(log, wall_ms);
     }
     return error == 0 ? 0 : log_fail(log, error);

@@ -290,17 +290,20 @@ void partition_log_producers(struct partition_log *log,
 
 /* ---- upkeep ---------------------------------------------------------------------------------- */
 
-/* Deletes what lies below `offset` as whole segments, and moves log_start_offset (DeleteRecords,
- * retention). Not above the high watermark: the caller's duty. */
+/* Moves log_start_offset (DeleteRecords). Not above the high watermark: the caller's duty. */
 NODISCARD int partition_log_delete_before(struct partition_log *log, int64_t offset);
 
 /* Retention by time and size for topics with cleanup.policy delete; also rolls an active segment
- * that is past its time. *deleted_bytes tells what went. Files are renamed *.deleted now and
- * removed after file_delete_delay_ms by partition_log_remove_deleted. */
+ * that is past its time. *deleted_bytes tells what went, or will go. */
 NODISCARD int partition_log_retain(struct partition_log *log,
                                    int64_t wall_ms,
                                    int64_t high_watermark,
                                    uint64_t *deleted_bytes);
+
+/* Segments lie below log_start_offset: each end of a flush renames the files of one to *.deleted,
+ * and the caller has the next flush made. partition_log_remove_deleted removes them after
+ * file_delete_delay_ms. */
+bool partition_log_has_doomed(const struct partition_log *log);
 void partition_log_remove_deleted(struct partition_log *log, int64_t wall_ms);
 
 /* Forgets producers that were silent for producer.id.expiration.ms. */

@@ -42,6 +42,9 @@ static int16_t delete_before(struct request *request,
             return KAFKA_ERROR_KAFKA_STORAGE_ERROR;
         }
         partition_changed(partition);
+        if (partition_log_has_doomed(partition->log)) {
+            partition_want_flush(partition);
+        }
     }
     *low_watermark = partition_log_start_offset(partition->log);
     return 0;
