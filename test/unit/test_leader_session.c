@@ -104,6 +104,48 @@ static void test_pings_keep_sessions_alive(void **state)
     test_leader_release(&test);
 }
 
+/* Not the timeout that it began with: its client may have come back with a longer one. */
+static void test_a_write_counts_the_agreed_timeout(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *a = test_leader_led_by_two(&test);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
+    uint8_t touched[12];
+    store_be64(touched, (uint64_t)TEST_LEADER_SESSION);
+    store_be32(touched + 8, 40000);
+    test_learner_send(&test, a, ZK_PACKET_PING, 0, slice_of(touched, sizeof touched));
+    assert_int_equal(
+        ask(&test, a, TEST_LEADER_SESSION, ZK_OP_SET_DATA, test_leader_set_data_body()), ZK_ERR_OK);
+    for (int i = 0; i < 14; i++) {
+        test_leader_advance(&test, TEST_LEADER_TICK_MS);
+        test_learner_send(&test, a, ZK_PACKET_PING, 0, SLICE_LIT(""));
+    }
+    assert_non_null(session_table_find(&test.peer.service.sessions, TEST_LEADER_SESSION));
+    assert_true(test.proposed_zxid == test.peer.leader->last_committed);
+    test_leader_release(&test);
+}
+
+/* A session that the leader does not know may be another server's local one, or have ended. */
+static void test_an_ephemeral_node_wants_a_known_session(void **state)
+{
+    (void)state;
+    static const uint8_t create[] = "\0\0\0\2/e\377\377\377\377\0\0\0\1\0\0\0\37"
+                                    "\0\0\0\5world\0\0\0\6anyone\0\0\0\1";
+    struct test_leader test;
+    struct test_learner *a = test_leader_led_by_two(&test);
+    test.config.local_sessions_enabled = true;
+    assert_int_equal(ask(&test, a, 4711, ZK_OP_SET_DATA, test_leader_set_data_body()), ZK_ERR_OK);
+    assert_int_equal(ask(&test, a, 4711, ZK_OP_CREATE, slice_of(create, sizeof create - 1)),
+                     ZK_ERR_SESSIONEXPIRED);
+    while (test_learner_next(a).type != -1) {
+    }
+    test_learner_open_session(&test, a, 4711);
+    assert_int_equal(ask(&test, a, 4711, ZK_OP_CREATE, slice_of(create, sizeof create - 1)),
+                     ZK_ERR_OK);
+    test_leader_release(&test);
+}
+
 static void test_requests_that_no_client_may_make(void **state)
 {
     (void)state;
@@ -222,6 +264,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sessions_have_owners),
         cmocka_unit_test(test_pings_keep_sessions_alive),
+        cmocka_unit_test(test_a_write_counts_the_agreed_timeout),
+        cmocka_unit_test(test_an_ephemeral_node_wants_a_known_session),
         cmocka_unit_test(test_requests_that_no_client_may_make),
         cmocka_unit_test(test_a_sync_is_confirmed_by_a_quorum),
         cmocka_unit_test(test_a_sync_waits_for_what_was_proposed),

@@ -36,9 +36,12 @@ int32_t leader_check_owner(struct leader *leader,
     const struct peer *peer = leader->peer;
     struct session *session = session_table_find(&peer->service.sessions, request->session_id);
     if (session == NULL) {
-        /* It may be another server's local one, of which only that server knows. */
+        /* It may be another server's local one, of which only that server knows. An ephemeral node
+         * would never go, if it has ended. (LeaderSessionTracker.checkGlobalSession) */
         bool is_own = request->session_id >> 56 == peer->config->server_id;
-        return peer->config->local_sessions_enabled && !is_own ? ZK_ERR_OK : ZK_ERR_SESSIONEXPIRED;
+        bool may_be_local = peer->config->local_sessions_enabled && !is_own &&
+                            !service_makes_ephemeral(&peer->service, request);
+        return may_be_local ? ZK_ERR_OK : ZK_ERR_SESSIONEXPIRED;
     }
     if (session->is_closing) {
         return ZK_ERR_SESSIONEXPIRED;

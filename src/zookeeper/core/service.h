@@ -237,6 +237,10 @@ void service_conn_close(struct service *service,
 
 /* When a TICK is next wanted, monotonic ms; UINT64_MAX: never. */
 uint64_t service_deadline(const struct service *service);
+/* Does the request, or a part of it, ask for an ephemeral node? Then its session must be one that
+ * all servers know. */
+bool service_makes_ephemeral(const struct service *service, const struct prep_request *asked);
+
 void service_check(const struct service *service);
 void service_stats_reset(struct service *service);
 void service_conn_stats_reset(struct service_conn *conn);

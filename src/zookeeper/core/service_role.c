@@ -172,7 +172,7 @@ static bool multi_has_ephemeral(struct jute_reader *body)
 }
 
 /* QuorumZooKeeperServer.checkUpgradeSession. A body that cannot be decoded is not ours to judge. */
-static bool makes_ephemeral(const struct service *service, const struct prep_request *asked)
+bool service_makes_ephemeral(const struct service *service, const struct prep_request *asked)
 {
     struct jute_reader body = jute_reader_of(asked->body, service->config->prep.max_string_bytes);
     switch (asked->type) {
@@ -194,7 +194,7 @@ int32_t session_upgrade(struct turn *turn,
     struct session *session = conn->session;
     static const struct identities nobody = {0};
     ASSERT(session->is_local);
-    if (!makes_ephemeral(service, asked)) {
+    if (!service_makes_ephemeral(service, asked)) {
         return ZK_ERR_OK;
     }
     if (!service->config->local_sessions_upgrading_enabled) {
