@@ -51,7 +51,7 @@ struct session_list {
 
 struct session_ghost {
     struct session_list of[MEMBERS_MAX];
-    struct u64_map in_log;   /* id -> 1: begun and not ended, in G */
+    struct u64_map in_log;   /* id -> its first timeout: begun and not ended, in G */
     struct u64_map was_told; /* id -> began * MEMBERS_MAX + server, of a client's last READY */
 };
 
@@ -173,12 +173,14 @@ static void inherit(void *ctx, const struct session_seen *seen)
     struct member *member = ctx;
     struct heard_of *heard = heard_of(list_of(member), seen->id, true);
     uint64_t now_ms = clock_now_ms(member);
+    uint64_t timeout_ms = (uint64_t)seen->timeout_ms;
+    (void)u64_map_get(&member->ensemble->sessions->in_log, (uint64_t)seen->id, &timeout_ms);
     *heard = (struct heard_of){.sure_ms = now_ms,
                                .before_ms = now_ms,
                                .latest_ms = now_ms,
-                               .before_timeout_ms = seen->timeout_ms,
-                               .timeout_ms = seen->timeout_ms,
-                               .timeout_max_ms = seen->timeout_ms};
+                               .before_timeout_ms = (int32_t)timeout_ms,
+                               .timeout_ms = (int32_t)timeout_ms,
+                               .timeout_max_ms = (int32_t)timeout_ms};
 }
 
 /* ---- what a leader lets expire --------------------------------------------------------------- */
@@ -285,12 +287,13 @@ void sessions_committed(struct ensemble_world *ensemble, struct slice txn)
     }
     uint64_t id = load_be64(txn.ptr);
     int32_t type = (int32_t)load_be32(txn.ptr + TXN_TYPE_AT);
-    if (type == OP_CREATE_SESSION) {
-        u64_map_put(&ghost->in_log, id, 1);
+    if (type == OP_CREATE_SESSION && txn.len >= TXN_TYPE_AT + 8) {
+        u64_map_put(&ghost->in_log, id, load_be32(txn.ptr + TXN_TYPE_AT + 4));
         if (config_of(ensemble)->local_sessions_enabled) {
             ensemble_world_mark(ensemble, ENSEMBLE_MARK_LOCAL_UPGRADED);
         }
-    } else if (type == OP_CLOSE_SESSION) {
+    }
+    if (type == OP_CLOSE_SESSION) {
         (void)u64_map_remove(&ghost->in_log, id, NULL);
     }
 }

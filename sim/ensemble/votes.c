@@ -10,6 +10,10 @@
  * candidacy is at least that of each of them as they were in that round. Where that cannot be
  * known any more (a voter has been in a round of that number twice) the lesser one counts.
  *
+ * Who says that it follows a leader backs it in any round, as upstream has it: a leader that has
+ * restarted while its followers have not noticed may be elected by their old words, and may have
+ * lost what they have. Then they refuse it when they come (ACKEPOCH), and Z-INV8 is what says so.
+ *
  * A leader that a reconfiguration has named was elected by nobody; its round has no votes.
  */
 #include <inttypes.h>
@@ -21,6 +25,7 @@
 
 #define NOTIFICATION_BYTES_MIN 40u
 #define STATE_LOOKING 0u
+#define SETTLED (-1) /* in the place of a round */
 
 static const struct hash_key vote_key = {0x766f746573207468, 0x6174207765726520};
 
@@ -32,7 +37,7 @@ struct candidacy {
 
 struct vote_ghost {
     struct u64_map told;        /* of (to, vote as it is): its hash -> 1 */
-    struct u64_map backed;      /* of (from, to, round, leader): its hash -> 1 */
+    struct u64_map backed;      /* of (from, to, round or SETTLED, leader): its hash -> 1 */
     struct u64_map candidacies; /* of (member, round): its hash -> struct candidacy * */
 };
 
@@ -125,8 +130,10 @@ void votes_told(struct member *from, struct member *to, struct slice message)
     };
     if (load_be32(message.ptr) == STATE_LOOKING) {
         u64_map_put(&ghost->told, hash_of_told(to, &vote), 1);
+        u64_map_put(&ghost->backed, hash_of_backed(from->id, to, vote.round, vote.leader), 1);
+    } else {
+        u64_map_put(&ghost->backed, hash_of_backed(from->id, to, SETTLED, vote.leader), 1);
     }
-    u64_map_put(&ghost->backed, hash_of_backed(from->id, to, vote.round, vote.leader), 1);
 }
 
 /* ---- what is checked ------------------------------------------------------------------------- */
@@ -162,8 +169,11 @@ static void check_elected(struct member *member, const struct vote_seen *vote)
     size_t count = 1;
     uint64_t value = 0;
     for (int id = 1; id <= ensemble->options.member_count; id++) {
-        uint64_t key = hash_of_backed(id, member, vote->round, member->id);
-        if (id == member->id || !u64_map_get(&ghost->backed, key, &value)) {
+        bool backs = u64_map_get(&ghost->backed,
+                                 hash_of_backed(id, member, vote->round, member->id), &value);
+        bool follows = u64_map_get(&ghost->backed, hash_of_backed(id, member, SETTLED, member->id),
+                                   &value);
+        if (id == member->id || (!backs && !follows)) {
             continue;
         }
         const struct candidacy *theirs = u64_map_get_ptr(&ghost->candidacies,
