@@ -113,6 +113,51 @@ CASES = [
         "zkServer.sh start", "sed s:/data$:/data2: conf/zoo.cfg >conf/other.cfg",
         foreground("other.cfg"), "zkServer.sh stop",
     ]),
+    # One of three: it runs, and serves nobody.
+    Case("server_ensemble_alone", [
+        "(cat conf/zoo.cfg; echo initLimit=5; echo syncLimit=2; "
+        "echo server.1=127.0.0.1:$((PORT+3000)):$((PORT+4000)); echo server.2=127.0.0.1:1:2; "
+        "echo server.3=nosuch.invalid:2888:3888) >conf/three.cfg",
+        "mkdir data; echo 1 >data/myid", "zkServer.sh status three.cfg",
+        "zkServer.sh start three.cfg", "zkServer.sh status three.cfg",
+        "zkServer.sh start three.cfg", "zkServer.sh restart three.cfg",
+        "until (exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>err; do sleep 0.1; done",
+        "zkServer.sh status three.cfg", "ls data | sort",
+        "(exec 3<>/dev/tcp/127.0.0.1/$PORT; echo srvr >&3; cat <&3)",
+        "(exec 3<>/dev/tcp/127.0.0.1/$PORT; echo ruok >&3; cat <&3)",
+        "zkServer.sh stop three.cfg", "zkServer.sh status three.cfg", "ls data | sort",
+        # Only the own line says where clients are served.
+        "grep -v clientPort conf/three.cfg | sed 's/^\\(server.1=.*\\)/\\1;'$PORT/ >conf/own.cfg",
+        "zkServer.sh status own.cfg", "echo 7 >data/myid", "zkServer.sh status own.cfg",
+        "rm data/myid", "zkServer.sh status own.cfg",
+        # Only TLS.
+        "echo 1 >data/myid; sed s/clientPort=/secureClientPort=/ conf/three.cfg >conf/tls.cfg",
+        "zkServer.sh status tls.cfg",
+    ]),
+    # Not here: an id that is in no server line, which is a wrong configuration (2) for ours and an
+    # unexpected error (1) for Apache's.
+    Case("server_ensemble_refuses", [
+        "(cat conf/zoo.cfg; echo initLimit=5; echo syncLimit=2; "
+        "echo server.1=127.0.0.1:$((PORT+3000)):$((PORT+4000)); echo server.2=127.0.0.1:1:2; "
+        "echo server.3=127.0.0.1:3:4) >conf/three.cfg; mkdir data",
+        foreground("three.cfg"), "echo five >data/myid", foreground("three.cfg"),
+        ">data/myid", foreground("three.cfg"),
+        "echo 1 >data/myid; grep -v initLimit conf/three.cfg >conf/bad.cfg", foreground("bad.cfg"),
+        "sed s/server.2=.*/server.2=127.0.0.1/ conf/three.cfg >conf/bad.cfg", foreground("bad.cfg"),
+        "sed s/server.2=.*/server.x=127.0.0.1:1:2/ conf/three.cfg >conf/bad.cfg",
+        foreground("bad.cfg"),
+        "sed s/server.2=.*/server.2=127.0.0.1:1:2:master/ conf/three.cfg >conf/bad.cfg",
+        foreground("bad.cfg"),
+        "sed 's/\\(server.1=.*\\)/\\1;9999/' conf/three.cfg >conf/bad.cfg", foreground("bad.cfg"),
+        "(cat conf/three.cfg; echo dynamicConfigFile=$PWD/conf/dynamic) >conf/bad.cfg",
+        "echo server.1=127.0.0.1:1:2 >conf/dynamic", foreground("bad.cfg"),
+        "(grep -v server conf/three.cfg; echo dynamicConfigFile=$PWD/conf/nothere) >conf/bad.cfg",
+        foreground("bad.cfg"),
+        "(cat conf/three.cfg; echo group.1=1:2) >conf/bad.cfg", foreground("bad.cfg"),
+        "sed 's/\\(server.*\\)/\\1:observer/' conf/three.cfg >conf/bad.cfg", foreground("bad.cfg"),
+        "(cat conf/three.cfg; echo electionAlg=1) >conf/bad.cfg", foreground("bad.cfg"),
+        "(cat conf/three.cfg; echo peerType=leader) >conf/bad.cfg", foreground("bad.cfg"),
+    ]),
     Case("server_initialize", [
         "zkServer-initialize.sh --help", "zkServer-initialize.sh -h",
         "zkServer-initialize.sh --bogus", "zkServer-initialize.sh", "ls -R data",
