@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "kafka/client/client_private.h"
+#include "wire/frame.h"
 
 #define PARTIAL_KEEP_BYTES 4096
 #define STRING_BYTES_MAX ((size_t)64 << 20)
@@ -307,32 +308,13 @@ static size_t take_frames(struct peer *peer, struct tcp_stream *stream, struct s
     return taken;
 }
 
-/* Fills up the frame whose beginning is in `partial`; returns how much of `bytes` that took. */
-static size_t fill_partial(struct peer *peer, struct slice bytes)
-{
-    struct buffer *partial = &peer->partial;
-    size_t taken = 0;
-    if (partial->len < 4) {
-        taken = MIN(4 - partial->len, bytes.len);
-        buffer_append(partial, slice_part(bytes, 0, taken));
-    }
-    if (partial->len >= 4) {
-        uint32_t len = load_be32(partial->data);
-        size_t whole = 4 + (size_t)MIN(len, peer->client->config.response_bytes_max);
-        size_t more = MIN(whole - partial->len, bytes.len - taken);
-        buffer_append(partial, slice_part(bytes, taken, taken + more));
-        taken += more;
-    }
-    return taken;
-}
-
 void peer_take_bytes(struct peer *peer, struct tcp_stream *stream, struct slice bytes)
 {
     struct kafka_client *client = peer->client;
     size_t at = 0;
     kafka_client_hold(client);
     if (peer->partial.len > 0) {
-        at = fill_partial(peer, bytes);
+        at = frame_fill(&peer->partial, client->config.response_bytes_max, bytes);
         size_t taken = take_frames(peer, stream, buffer_slice(&peer->partial));
         if (taken > 0 && peer->stream == stream) {
             buffer_clear(&peer->partial, PARTIAL_KEEP_BYTES);

@@ -6,6 +6,7 @@
 #include "base/endian.h"
 #include "base/memory.h"
 #include "runtime/log.h"
+#include "wire/frame.h"
 #include "zookeeper/client/client_private.h"
 
 #define PARTIAL_KEEP_BYTES 4096
@@ -190,25 +191,6 @@ static size_t take_frames(struct zk_client *client, struct tcp_stream *stream, s
     return taken;
 }
 
-/* Fills up the frame whose beginning is in `partial`; returns how much of `bytes` that took. */
-static size_t fill_partial(struct zk_client *client, struct slice bytes)
-{
-    struct buffer *partial = &client->partial;
-    size_t taken = 0;
-    if (partial->len < 4) {
-        taken = MIN(4 - partial->len, bytes.len);
-        buffer_append(partial, slice_part(bytes, 0, taken));
-    }
-    if (partial->len >= 4) {
-        uint32_t len = load_be32(partial->data);
-        size_t whole = 4 + (size_t)MIN(len, client->config.reply_bytes_max);
-        size_t more = MIN(whole - partial->len, bytes.len - taken);
-        buffer_append(partial, slice_part(bytes, taken, taken + more));
-        taken += more;
-    }
-    return taken;
-}
-
 static void on_data(struct tcp_stream *stream, void *ctx, struct slice bytes)
 {
     struct zk_client *client = ctx;
@@ -219,7 +201,7 @@ static void on_data(struct tcp_stream *stream, void *ctx, struct slice bytes)
     client->last_heard_ns = runtime_now_ns(client->runtime);
     size_t at = 0;
     if (client->partial.len > 0) {
-        at = fill_partial(client, bytes);
+        at = frame_fill(&client->partial, client->config.reply_bytes_max, bytes);
         size_t taken = take_frames(client, stream, buffer_slice(&client->partial));
         if (taken > 0 && client->stream == stream) {
             buffer_clear(&client->partial, PARTIAL_KEEP_BYTES);
