@@ -45,16 +45,18 @@ def tree_of(hosts):
     """Everything that a client can see of one server: {path: (data, stat without what differs)}."""
     client = KazooClient(hosts=hosts, timeout=10)
     client.start(timeout=20)
-    nodes, todo = {}, ["/"]
+    nodes, level = {}, ["/"]
     try:
         client.sync("/")
-        while todo:
-            path = todo.pop()
-            data, stat = client.get(path)
-            if path == "/zookeeper/config":
-                stat = stat._replace(mtime=0)   # of each server's own clock, as long as nobody reconfigured
-            nodes[path] = (data, *stat)
-            todo += [f"{path.rstrip('/')}/{name}" for name in client.get_children(path)]
+        while level:
+            asked = [(path, client.get_async(path), client.get_children_async(path)) for path in level]
+            level = []
+            for path, data_asked, names_asked in asked:
+                data, stat = data_asked.get(timeout=30)
+                if path == "/zookeeper/config":
+                    stat = stat._replace(mtime=0)   # of each server's own clock, as long as nobody reconfigured
+                nodes[path] = (data, *stat)
+                level += [f"{path.rstrip('/')}/{name}" for name in names_asked.get(timeout=30)]
         return nodes
     finally:
         client.stop()

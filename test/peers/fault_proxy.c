@@ -40,6 +40,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BACKLOG 128
 #define LINKS_MAX 256
 #define POLLS_MAX 4096
 #define NAME_MAX_LEN 31
@@ -66,7 +67,8 @@ struct rules {
 
 struct link {
     char name[NAME_MAX_LEN + 1];
-    int listener;
+    int listener; /* -1: closed */
+    struct sockaddr_in own;
     struct sockaddr_in target;
     struct rules rules[2];
     int64_t bytes[2];
@@ -206,10 +208,6 @@ static void accept_one(struct link *link)
     pair->ends[THERE] = fd;
     pair->ends[BACK] = -1;
     prepare_socket(fd);
-    if (link->rules[THERE].refuse != 0) {
-        end_pair(pair, true);
-        return;
-    }
     pair->ends[BACK] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     prepare_socket(pair->ends[BACK]);
     link->opened++;
@@ -351,14 +349,26 @@ static void close_what_is_done(struct pair *pair)
 
 static const struct rules no_rules = {.stop = -1};
 
+/* At its port, or at any when it has none yet. */
+static bool open_listener(struct link *link)
+{
+    int on = 1;
+    socklen_t len = sizeof link->own;
+    link->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    setsockopt(link->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    return bind(link->listener, (struct sockaddr *)&link->own, sizeof link->own) == 0 &&
+           listen(link->listener, BACKLOG) == 0 &&
+           getsockname(link->listener, (struct sockaddr *)&link->own, &len) == 0;
+}
+
 static void order_link(const char *name, const char *target)
 {
     char host[64];
     int port = 0;
     struct link *link = &links[link_count];
     *link = (struct link){.rules = {no_rules, no_rules}};
-    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof own;
+    link->own = (struct sockaddr_in){.sin_family = AF_INET,
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (link_count == LINKS_MAX || sscanf(target, "%63[^:]:%d", host, &port) != 2 ||
         inet_pton(AF_INET, host, &link->target.sin_addr) != 1) {
         printf("error link %s\n", target);
@@ -367,15 +377,12 @@ static void order_link(const char *name, const char *target)
     link->target.sin_family = AF_INET;
     link->target.sin_port = htons((uint16_t)port);
     snprintf(link->name, sizeof link->name, "%s", name);
-    link->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (bind(link->listener, (struct sockaddr *)&own, sizeof own) != 0 ||
-        listen(link->listener, 128) != 0 ||
-        getsockname(link->listener, (struct sockaddr *)&own, &len) != 0) {
+    if (!open_listener(link)) {
         printf("error %s\n", strerror(errno));
         return;
     }
     link_count++;
-    printf("ok %d\n", ntohs(own.sin_port));
+    printf("ok %d\n", ntohs(link->own.sin_port));
 }
 
 static int64_t *rule_of(struct rules *rules, const char *word)
@@ -394,6 +401,18 @@ static int64_t *rule_of(struct rules *rules, const char *word)
         }
     }
     return NULL;
+}
+
+/* Closes the listener, or opens it again at its port. */
+static void listen_or_not(struct link *link)
+{
+    bool is_refusing = link->rules[THERE].refuse != 0;
+    if (is_refusing && link->listener >= 0) {
+        close(link->listener);
+        link->listener = -1;
+    } else if (!is_refusing && link->listener < 0 && !open_listener(link)) {
+        abort();
+    }
 }
 
 /* Ends the connections with holes, once no rule makes more of them. */
@@ -425,6 +444,7 @@ static const char *order_set(struct link *link, const char *where, const char *r
         rules += used;
     }
     close_spoiled(link);
+    listen_or_not(link);
     return NULL;
 }
 
@@ -492,6 +512,7 @@ static void obey(const char *line)
             link->rules[THERE] = no_rules;
             link->rules[BACK] = no_rules;
             close_spoiled(link);
+            listen_or_not(link);
         } else if (strcmp(order, "reset") == 0 || (strcmp(order, "half") == 0 && count == 3)) {
             order_all_pairs(link, order, word);
         } else {
