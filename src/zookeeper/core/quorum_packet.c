@@ -281,12 +281,10 @@ void quorum_send_revalidate(struct zk_outbox *outbox,
                             int64_t session_id,
                             int32_t timeout_ms)
 {
-    struct buffer *out = &outbox->bytes;
-    size_t start = quorum_packet_begin(out, ZK_PACKET_REVALIDATE, -1);
-    jute_write_i64(out, session_id);
-    jute_write_i32(out, timeout_ms);
-    quorum_packet_end(out, start);
-    send_from(outbox, link, start);
+    uint8_t data[12];
+    store_be64(data, (uint64_t)session_id);
+    store_be32(data + 8, (uint32_t)timeout_ms);
+    quorum_send(outbox, link, ZK_PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
 }
 
 int quorum_read_revalidate(struct slice data, int64_t *session_id, int32_t *timeout_ms)
@@ -302,12 +300,10 @@ void quorum_send_revalidated(struct zk_outbox *outbox,
                              int64_t session_id,
                              bool is_valid)
 {
-    struct buffer *out = &outbox->bytes;
-    size_t start = quorum_packet_begin(out, ZK_PACKET_REVALIDATE, -1);
-    jute_write_i64(out, session_id);
-    jute_write_bool(out, is_valid);
-    quorum_packet_end(out, start);
-    send_from(outbox, link, start);
+    uint8_t data[9];
+    store_be64(data, (uint64_t)session_id);
+    data[8] = is_valid ? 1 : 0;
+    quorum_send(outbox, link, ZK_PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
 }
 
 int quorum_read_revalidated(struct slice data, int64_t *session_id, bool *is_valid)

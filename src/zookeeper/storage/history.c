@@ -41,23 +41,6 @@ static int resize_file(struct runtime *runtime, const char *path, uint64_t size)
     return error != 0 ? error : close_error;
 }
 
-/* The newest log that is left ends at `offset`, and all of it is synced. */
-static int mark_cut(const struct data_dir *dir, int64_t log_zxid, uint64_t offset)
-{
-    struct synced_mark mark = {.log_zxid = log_zxid, .offset = offset};
-    struct file *file;
-    int error = synced_mark_open(dir->runtime, dir->log_dir, &file);
-    if (error != 0) {
-        return error;
-    }
-    error = synced_mark_write(file, &mark);
-    if (error == 0) {
-        error = file_sync(file);
-    }
-    int close_error = file_close(file);
-    return error != 0 ? error : close_error;
-}
-
 static int cut_file(const struct data_dir *dir, const struct data_file *log, int64_t zxid)
 {
     char path[PATH_TEXT_MAX];
@@ -76,7 +59,9 @@ static int cut_file(const struct data_dir *dir, const struct data_file *log, int
     if (error == 0) {
         error = resize_file(dir->runtime, path, offset);
     }
-    return error == 0 ? mark_cut(dir, log->zxid, offset) : error;
+    /* The newest log that is left ends here, and all of it is synced. */
+    const struct synced_mark mark = {.log_zxid = log->zxid, .offset = offset};
+    return error == 0 ? synced_mark_save(dir->runtime, dir->log_dir, &mark) : error;
 }
 
 /* Newest first; the directory is synced after each removal, since a power cut must not leave a

@@ -411,22 +411,6 @@ static int rewrite_tail(const struct recovery *recovery)
     return rewrite(recovery->dir->runtime, path, from, end);
 }
 
-static int write_mark(const struct recovery *recovery)
-{
-    struct synced_mark mark = {recovery->newest_zxid, recovery->newest_end};
-    struct file *file;
-    int error = synced_mark_open(recovery->dir->runtime, recovery->dir->log_dir, &file);
-    if (error != 0) {
-        return error;
-    }
-    error = synced_mark_write(file, &mark);
-    if (error == 0) {
-        error = file_sync(file);
-    }
-    int close_error = file_close(file);
-    return error != 0 ? error : close_error;
-}
-
 /* Everything that the tree was made of survives a power cut from here on: contents and names. */
 static int secure(struct recovery *recovery)
 {
@@ -434,9 +418,10 @@ static int secure(struct recovery *recovery)
     if (!recovery->options->may_cut) {
         return 0;
     }
+    const struct synced_mark mark = {recovery->newest_zxid, recovery->newest_end};
     int error = rewrite_tail(recovery);
     if (error == 0) {
-        error = write_mark(recovery);
+        error = synced_mark_save(dir->runtime, dir->log_dir, &mark);
     }
     if (error == 0) {
         error = directory_sync(dir->runtime, dir->log_dir);

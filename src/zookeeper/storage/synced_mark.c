@@ -31,6 +31,21 @@ int synced_mark_write(struct file *file, const struct synced_mark *mark)
     return file_write(file, 0, slice_of(bytes, sizeof bytes));
 }
 
+int synced_mark_save(struct runtime *runtime, const char *log_dir, const struct synced_mark *mark)
+{
+    struct file *file;
+    int error = synced_mark_open(runtime, log_dir, &file);
+    if (error != 0) {
+        return error;
+    }
+    error = synced_mark_write(file, mark);
+    if (error == 0) {
+        error = file_sync(file);
+    }
+    int close_error = file_close(file);
+    return error != 0 ? error : close_error;
+}
+
 bool synced_mark_read(struct runtime *runtime, const char *log_dir, struct synced_mark *mark)
 {
     char path[PATH_TEXT_MAX];

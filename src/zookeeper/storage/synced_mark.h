@@ -23,6 +23,11 @@ struct synced_mark {
 NODISCARD int synced_mark_open(struct runtime *runtime, const char *log_dir, struct file **file);
 NODISCARD int synced_mark_write(struct file *file, const struct synced_mark *mark);
 
+/* Both, and synced: for who has changed the log beside its writer. */
+NODISCARD int synced_mark_save(struct runtime *runtime,
+                               const char *log_dir,
+                               const struct synced_mark *mark);
+
 /* False when there is none, or it does not check. */
 bool synced_mark_read(struct runtime *runtime, const char *log_dir, struct synced_mark *mark);
 
