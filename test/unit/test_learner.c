@@ -220,6 +220,134 @@ static void test_a_tree_that_takes_long_to_load(void **state)
     end(&test);
 }
 
+/* ---- upstream's bugs: see docs/UPSTREAM_BUGS.md ------------------------------------------------
+ */
+
+/* How often the txn was given to the log by the last step. */
+static int logged(const struct test_leader *test, int64_t zxid)
+{
+    int count = 0;
+    for (size_t i = 0; i < test->outbox.count; i++) {
+        const struct zk_effect *effect = &test->outbox.effects[i];
+        count += effect->kind == ZK_EFFECT_PERSIST && effect->zxid == zxid;
+    }
+    return count;
+}
+
+static void persisted(struct test_leader *test, int64_t zxid)
+{
+    struct zk_event event = make_event(test, PEER_EVENT_NOTIFICATION);
+    event.kind = ZK_EVENT_PERSISTED;
+    event.zxid = zxid;
+    step(test, &event);
+}
+
+static void epoch_persisted(struct test_leader *test)
+{
+    struct zk_event event = make_event(test, PEER_EVENT_EPOCH_PERSISTED);
+    event.epoch_kind = ZK_EPOCH_CURRENT;
+    event.zxid = 4;
+    step(test, &event);
+}
+
+static void propose(struct test_leader *test, struct zk_link *link, int64_t zxid)
+{
+    packet(test, link, ZK_PACKET_PROPOSAL, zxid, test_leader_txn(zxid));
+}
+
+/* A DIFF whose txns are still on their way to the disk when NEWLEADER comes: neither the epoch is
+ * written (ZOOKEEPER-4643) nor NEWLEADER acknowledged (ZOOKEEPER-4646, 3023) before they are there.
+ */
+static void test_zk4643_zk4646_history_then_epoch_then_ack(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_follow(&test, &link);
+    packet(&test, &link, ZK_PACKET_DIFF, zxid_make(3, 7), SLICE_NULL);
+    for (int64_t counter = 6; counter <= 7; counter++) {
+        propose(&test, &link, zxid_make(3, counter));
+        packet(&test, &link, ZK_PACKET_COMMIT, zxid_make(3, counter), SLICE_NULL);
+        assert_int_equal(logged(&test, zxid_make(3, counter)), 1);
+    }
+    packet(&test, &link, ZK_PACKET_NEWLEADER, zxid_make(4, 0), SLICE_NULL);
+    assert_null(find_effect(&test, PEER_EFFECT_PERSIST_EPOCH));
+    persisted(&test, zxid_make(3, 6));
+    assert_null(find_effect(&test, PEER_EFFECT_PERSIST_EPOCH));
+    assert_null(find_effect(&test, PEER_EFFECT_LINK_SEND));
+    persisted(&test, zxid_make(3, 7));
+    assert_non_null(find_effect(&test, PEER_EFFECT_PERSIST_EPOCH));
+    assert_null(find_effect(&test, PEER_EFFECT_LINK_SEND));
+    epoch_persisted(&test);
+    assert_non_null(find_effect(&test, PEER_EFFECT_LINK_SEND));
+    end(&test);
+}
+
+/* What is outstanding comes with a DIFF, and its COMMIT between the ACK of NEWLEADER and UPTODATE
+ * (ZOOKEEPER-4394): it waits, is then logged once and in its order (ZOOKEEPER-4785), and is in the
+ * tree. */
+static void test_zk4394_zk4785_commit_before_uptodate(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_follow(&test, &link);
+    packet(&test, &link, ZK_PACKET_DIFF, zxid_make(3, 5), SLICE_NULL);
+    propose(&test, &link, zxid_make(4, 1));
+    propose(&test, &link, zxid_make(4, 2));
+    packet(&test, &link, ZK_PACKET_NEWLEADER, zxid_make(4, 0), SLICE_NULL);
+    epoch_persisted(&test);
+    assert_non_null(find_effect(&test, PEER_EFFECT_LINK_SEND));
+    packet(&test, &link, ZK_PACKET_COMMIT, zxid_make(4, 1), SLICE_NULL);
+    assert_int_equal(test.peer.state, PEER_FOLLOWING);
+    assert_int_equal(logged(&test, zxid_make(4, 1)), 0);
+    packet(&test, &link, ZK_PACKET_UPTODATE, -1, SLICE_NULL);
+    assert_int_equal(logged(&test, zxid_make(4, 1)), 1);
+    assert_int_equal(logged(&test, zxid_make(4, 2)), 1);
+    assert_true(test.peer.service.tree.last_processed_zxid == zxid_make(4, 1));
+    packet(&test, &link, ZK_PACKET_COMMIT, zxid_make(4, 2), SLICE_NULL);
+    assert_int_equal(logged(&test, zxid_make(4, 2)), 0);
+    assert_true(test.peer.service.tree.last_processed_zxid == zxid_make(4, 2));
+    end(&test);
+}
+
+/* A leader whose commit log has a hole sends it by DIFF: it is not followed. */
+static void test_zk4925_a_diff_with_a_hole(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_follow(&test, &link);
+    packet(&test, &link, ZK_PACKET_DIFF, zxid_make(3, 8), SLICE_NULL);
+    propose(&test, &link, zxid_make(3, 6));
+    packet(&test, &link, ZK_PACKET_COMMIT, zxid_make(3, 6), SLICE_NULL);
+    propose(&test, &link, zxid_make(3, 8));
+    assert_int_equal(test.peer.state, PEER_LOOKING);
+    assert_true(test.peer.service.tree.last_processed_zxid == zxid_make(3, 6));
+    end(&test);
+}
+
+/* What a DIFF brings and is not committed is not in the log yet when the leader is lost
+ * (ZOOKEEPER-3911): nobody is told that it was there. */
+static void test_zk3911_outstanding_is_not_history(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_follow(&test, &link);
+    packet(&test, &link, ZK_PACKET_DIFF, zxid_make(3, 5), SLICE_NULL);
+    propose(&test, &link, zxid_make(4, 1));
+    packet(&test, &link, ZK_PACKET_NEWLEADER, zxid_make(4, 0), SLICE_NULL);
+    epoch_persisted(&test);
+    struct zk_event event = make_event(&test, PEER_EVENT_LINK_CLOSED);
+    event.link = &link;
+    step(&test, &event);
+    assert_int_equal(test.peer.state, PEER_LOOKING);
+    assert_int_equal(logged(&test, zxid_make(4, 1)), 0);
+    assert_true(test.peer.election.own.zxid == zxid_make(3, 5));
+    end(&test);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +356,10 @@ int main(void)
         cmocka_unit_test(test_a_cut_that_was_made),
         cmocka_unit_test(test_nothing_is_activated),
         cmocka_unit_test(test_a_tree_that_takes_long_to_load),
+        cmocka_unit_test(test_zk4643_zk4646_history_then_epoch_then_ack),
+        cmocka_unit_test(test_zk4394_zk4785_commit_before_uptodate),
+        cmocka_unit_test(test_zk4925_a_diff_with_a_hole),
+        cmocka_unit_test(test_zk3911_outstanding_is_not_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
