@@ -211,10 +211,12 @@ static bool wants_to_fail(struct disk *disk, enum disk_op_kind kind, uint32_t vo
     case DISK_READ:
     case DISK_LIST:
         return fails(disk, disk->faults.read_error_once_in);
-    case DISK_WRITE:
     case DISK_RESIZE:
-    case DISK_RENAME:
     case DISK_REMOVE:
+        return fails(disk, disk->faults.cut_error_once_in) ||
+               fails(disk, disk->faults.write_error_once_in);
+    case DISK_WRITE:
+    case DISK_RENAME:
         return fails(disk, disk->faults.write_error_once_in);
     case DISK_SYNC:
     case DISK_SYNC_DIRECTORY:

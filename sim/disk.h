@@ -99,8 +99,9 @@ struct disk_faults {
     uint32_t read_error_once_in;
     uint32_t write_error_once_in;
     uint32_t sync_error_once_in;
-    uint64_t op_ns;   /* usual time of a write or a look */
-    uint64_t sync_ns; /* usual time of a sync */
+    uint32_t cut_error_once_in; /* resizes and removals */
+    uint64_t op_ns;             /* usual time of a write or a look */
+    uint64_t sync_ns;           /* usual time of a sync */
     uint64_t slow_once_in;
     uint64_t slow_ns; /* such an operation takes up to this */
 };

@@ -4,6 +4,7 @@
  */
 #include "sim/config_writer.h"
 #include "sim/ensemble/onlookers.h"
+#include "sim/ensemble/scenarios.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -201,6 +202,7 @@ void ensemble_options_draw(struct ensemble_options *options,
     adapt_base(base, &random);
     draw_config(options, &random);
     clocks_draw(options);
+    scenario_draw(options, base);
     parse_config(options, base);
     base->timeout_min_ms = base->config.min_session_timeout_ms / 2 + 1;
     base->timeout_max_ms = base->config.min_session_timeout_ms * 4;

@@ -1,10 +1,10 @@
 /* ensemble.c - the two phases of a run. See ensemble.h. */
-
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "sim/check.h"
 #include "sim/ensemble/onlookers.h"
+#include "sim/ensemble/scenarios.h"
 #include "sim/log_sim.h"
 
 #define PATIENCE_NS (180 * NS_PER_S)
@@ -112,6 +112,7 @@ void ensemble_world_release(struct ensemble_world *ensemble)
     taps_release(ensemble);
     sessions_release(ensemble);
     votes_release(ensemble);
+    scenario_release(ensemble);
     zk_config_release(&ensemble->base.options.config);
     world_release(&ensemble->base);
 }
@@ -388,6 +389,7 @@ enum verdict ensemble_world_run(struct ensemble_world *ensemble)
     marks_begin_run(base->marks);
     start_all(ensemble);
     faults_start(ensemble);
+    scenario_start(ensemble);
     (void)run_until(ensemble, enough_was_done,
                     base->schedule.now_ns + base->options.fault_phase_ns);
     sim_trace("healed");

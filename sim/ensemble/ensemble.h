@@ -149,7 +149,8 @@ enum ensemble_fault {
     X(LOCAL_ENDED, "a local session ended with its server")                           \
     X(LOCAL_ELSEWHERE, "a local session was unknown at another server")               \
     X(CLOCKS_APART, "monotonic clocks were more than a tick apart")                   \
-    X(CLOCK_STOOD, "a machine stood still, and its clock with it")
+    X(CLOCK_STOOD, "a machine stood still, and its clock with it")                    \
+    X(STORY_TOLD, "a scenario came to its end")
 
 enum ensemble_mark {
 #define X(name, text) ENSEMBLE_MARK_##name,
@@ -351,6 +352,9 @@ int64_t ghost_zxid(const struct ensemble_world *ensemble);
 /* The last txn of G below that zxid; 0: none. */
 int64_t ghost_last_txn_below(const struct ensemble_world *ensemble, int64_t zxid);
 
+/* The last zxid of its log, durable or not; 0: the log is empty. */
+int64_t ghost_log_end(struct member *member);
+
 /* Is what is committed up to there on its durable disk, in the log or in a snapshot? */
 bool ghost_has_durable(struct member *member, int64_t zxid);
 
@@ -373,6 +377,8 @@ struct ensemble_options {
     bool has_names;     /* server.N has names, not addresses */
     uint64_t check_every;
     uint64_t fault_gap_ns[ENSEMBLE_FAULT_KINDS];
+    int scenario;           /* enum scenario_kind, scenarios.h */
+    int64_t counter_max;    /* so many zxids has an epoch; 0: as many as fit */
     char config_text[1536]; /* without what differs from member to member */
     uint64_t init_ns;       /* initLimit */
     uint64_t sync_ns;
@@ -396,6 +402,7 @@ struct ensemble_world {
     struct session_ghost *sessions; /* onlookers.h */
     struct vote_ghost *votes;
     struct taps *taps;
+    struct scenario *scenario; /* scenarios.c; NULL: none */
     struct ensemble_campaign *campaign;
 };
 

@@ -102,6 +102,12 @@ static void note_proposal(struct member *member, int64_t zxid, struct slice txn)
     struct u64_map *proposals = &ensemble->ghost.proposals;
     uint64_t hash = hash_bytes(proposal_key, txn) | 1;
     uint64_t known = 0;
+    int64_t max = ensemble->options.counter_max;
+    if (max > 0 && (zxid & COUNTER_MASK) > max) {
+        ensemble_world_fail(
+            ensemble, "Z-INV10: zxid 0x%" PRIx64 " of member %d, an epoch has 0x%" PRIx64 " only",
+            zxid, member->id, max);
+    }
     if (!u64_map_get(proposals, (uint64_t)zxid, &known)) {
         u64_map_put(proposals, (uint64_t)zxid, hash);
     } else if (known != hash) {
@@ -411,6 +417,12 @@ static void check_quorum(struct ensemble_world *ensemble, int64_t zxid, const st
                             "Z-INV9: member %d shows 0x%" PRIx64 ", durable on %d of %d disks only",
                             by->id, zxid, have, voters);
     }
+}
+
+int64_t ghost_log_end(struct member *member)
+{
+    follow(member, INT64_MAX);
+    return log_end(&member->log);
 }
 
 bool ghost_can_spare(struct member *member)

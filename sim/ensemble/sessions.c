@@ -87,7 +87,7 @@ static bool is_calm(const struct ensemble_world *ensemble)
             return false;
         }
     }
-    return true;
+    return ensemble->scenario == NULL;
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */
