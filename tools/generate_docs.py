@@ -86,14 +86,12 @@ CONFIG_FORMS = {"BOOL": "true or false", "I32": "number", "I64": "number", "KIB"
 def config_row(match, texts):
     name = match["name"] or match["raw_name"]
     kind = match["kind"] or match["raw_kind"]
-    if kind == "ENSEMBLE":
-        return f"| `{name}` | | no effect: it tunes ensembles of Java servers |"
-    if kind not in ("IGNORED", "REFUSED"):
+    if kind not in ("IGNORED", "ENSEMBLE", "REFUSED"):
         return f"| `{name}` | {CONFIG_FORMS[kind]} | obeyed |"
     # A reason is one literal, or several that stand one behind another, or the name of a macro.
     literals = re.findall(r'"([^"]*)"', match["rest"])
     reason = "".join(literals) if literals else texts[match["rest"].strip(" ,\n")]
-    said = "no effect" if kind == "IGNORED" else "refused"
+    said = "refused" if kind == "REFUSED" else "no effect"
     return f"| `{name}` | | {said}: {cell(reason)} |"
 
 
@@ -104,8 +102,9 @@ def configuration_page():
     lines = ["# ZooKeeper: configuration keys", "",
              f"Generated from `{CONFIG_TABLE}` by `tools/check_generated.py --fix`; do not edit.", "",
              "A key stands in `zoo.cfg`, or is given as a property: `-Dzookeeper.<key>=<value>` in `SERVER_JVMFLAGS`.",
-             "Every key of Apache ZooKeeper 3.5 to 3.9 is known. A key without effect is told once at start; a key",
-             "that is refused stops the start with what to do; an unknown key is reported with the nearest known one."]
+             "Every key of Apache ZooKeeper 3.5 to 3.9 is known. A key without effect is told once at start, but",
+             "for those that only tune ensembles of Java servers; a key that is refused stops the start with what to do;",
+             "an unknown key is reported with the nearest known one."]
     rows = 0
     for match in CONFIG_ROW.finditer(table):
         if match["section"]:

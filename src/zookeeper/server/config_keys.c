@@ -12,7 +12,7 @@
     {name, CONFIG_TEXT, AT(field), sizeof(((struct zk_config *)0)->field), 0, 0, NULL}
 #define SPECIAL(name) {name, CONFIG_SPECIAL, 0, 0, 0, 0, NULL}
 #define IGNORED(name, reason) {name, CONFIG_IGNORED, 0, 0, 0, 0, reason}
-#define ENSEMBLE(name) {name, CONFIG_ENSEMBLE, 0, 0, 0, 0, NULL}
+#define ENSEMBLE(name, reason) {name, CONFIG_ENSEMBLE, 0, 0, 0, 0, reason}
 #define REFUSED(name, reason) {name, CONFIG_REFUSED, 0, 0, 0, 0, reason}
 
 #define PORT_MAX 65535
@@ -30,6 +30,11 @@
 #define SASL "SASL is not in this version yet"
 #define QUORUM_SASL \
     "servers do not authenticate each other in this version yet: remove it on every server"
+#define REACHABLE \
+    "all addresses of the leader are dialled at once, and the first that answers is taken"
+#define SYNCS "a leader sends one snapshot after the other, straight from memory"
+#define CLOSING "closing a socket never waits"
+#define TRACKER "packets between servers are not kept for inspection"
 #define NETTY "there is one transport"
 #define THROTTLE "connection throttling is not in this version yet"
 
@@ -126,7 +131,7 @@ const struct config_key config_keys[] = {
     IGNORED("kerberos.removeRealmFromPrincipal", SASL),
     IGNORED("kerberos.canonicalizeHostNames", SASL),
     IGNORED("ensembleAuthName", "the ensemble scheme is not in this version yet"),
-    ENSEMBLE("enableEagerACLCheck"),
+    ENSEMBLE("enableEagerACLCheck", "the leader checks each request, whoever took it"),
     IGNORED("serverJaas", SASL),
     IGNORED("sasl.serverconfig", SASL),
     IGNORED("sasl.clientconfig", SASL),
@@ -176,6 +181,7 @@ const struct config_key config_keys[] = {
     BOOL("reconfigEnabled", reconfig_enabled),
     BOOL("readonlymode.enabled", read_only_mode_enabled),
     BOOL("syncEnabled", sync_enabled),
+    BOOL("observer.syncEnabled", sync_enabled),
     BOOL("quorumListenOnAllIPs", quorum_listen_on_all_ips),
     BOOL("localSessionsEnabled", local_sessions_enabled),
     BOOL("localSessionsUpgradingEnabled", local_sessions_upgrading_enabled),
@@ -184,37 +190,43 @@ const struct config_key config_keys[] = {
     BOOL("leaderServes", leader_serves),
     I32("cnxTimeout", connect_timeout_ms, 1, MS_MAX),
     I32("electionPortBindRetry", election_port_bind_retry, 0, INT32_MAX),
-    ENSEMBLE("quorumCnxnTimeoutMs"),
-    ENSEMBLE("quorum.cnxn.threads.size"),
+    ENSEMBLE("quorumCnxnTimeoutMs",
+             "an election connection that is silent is kept, as Apache's default does"),
+    ENSEMBLE("quorum.cnxn.threads.size", THREADS),
     REFUSED("quorum.auth.enableSasl", QUORUM_SASL),
     REFUSED("quorum.auth.serverRequireSasl", QUORUM_SASL),
     REFUSED("quorum.auth.learnerRequireSasl", QUORUM_SASL),
-    ENSEMBLE("quorum.auth.learner.saslLoginContext"),
-    ENSEMBLE("quorum.auth.server.saslLoginContext"),
-    ENSEMBLE("quorum.auth.kerberos.servicePrincipal"),
+    ENSEMBLE("quorum.auth.learner.saslLoginContext", SASL),
+    ENSEMBLE("quorum.auth.server.saslLoginContext", SASL),
+    ENSEMBLE("quorum.auth.kerberos.servicePrincipal", SASL),
     BOOL("multiAddress.enabled", multi_address_enabled),
-    ENSEMBLE("multiAddress.reachabilityCheckTimeoutMs"),
-    ENSEMBLE("multiAddress.reachabilityCheckEnabled"),
-    ENSEMBLE("leader.maxConcurrentSnapSyncs"),
-    ENSEMBLE("leader.maxConcurrentDiffSyncs"),
-    ENSEMBLE("leader.maxConcurrentSnapshots"),
-    ENSEMBLE("leader.maxConcurrentSnapshotTimeout"),
-    ENSEMBLE("leader.maxTimeToWaitForEpoch"),
-    ENSEMBLE("leader.ackLoggingFrequency"),
-    ENSEMBLE("leader.closeSocketAsync"),
-    ENSEMBLE("leader.nodelay"),
-    ENSEMBLE("follower.nodelay"),
-    ENSEMBLE("leaderConnectDelayDuringRetryMs"),
-    ENSEMBLE("learner.asyncSending"),
-    ENSEMBLE("learner.closeSocketAsync"),
+    ENSEMBLE("multiAddress.reachabilityCheckTimeoutMs", REACHABLE),
+    ENSEMBLE("multiAddress.reachabilityCheckEnabled", REACHABLE),
+    ENSEMBLE("leader.maxConcurrentSnapSyncs", SYNCS),
+    ENSEMBLE("leader.maxConcurrentDiffSyncs",
+             "a DIFF is written at once and goes as fast as its learner reads"),
+    ENSEMBLE("leader.maxConcurrentSnapshots", SYNCS),
+    ENSEMBLE("leader.maxConcurrentSnapshotTimeout", SYNCS),
+    ENSEMBLE("leader.maxTimeToWaitForEpoch", "initLimit bounds it"),
+    ENSEMBLE("leader.ackLoggingFrequency",
+             "acknowledgements are not logged; mntr has their latency"),
+    ENSEMBLE("leader.closeSocketAsync", CLOSING),
+    ENSEMBLE("leader.nodelay", "TCP_NODELAY is always set"),
+    ENSEMBLE("follower.nodelay", "TCP_NODELAY is always set"),
+    ENSEMBLE("leaderConnectDelayDuringRetryMs",
+             "the leader is dialled again after 100 ms, until initLimit"),
+    ENSEMBLE("learner.asyncSending", "sending never waits for the socket"),
+    ENSEMBLE("learner.closeSocketAsync", CLOSING),
     I32("observer.reconnectDelayMs", observer_reconnect_delay_ms, 0, MS_MAX),
     I32("observer.election.DelayMs", observer_election_delay_ms, 0, MS_MAX),
-    ENSEMBLE("observerMaster.sizeLimit"),
-    ENSEMBLE("follower.skipLearnerRequestToNextProcessor"),
-    ENSEMBLE("messageTracker.BufferSize"),
-    ENSEMBLE("messageTracker.Enabled"),
-    ENSEMBLE("tcpKeepAlive"),
-    ENSEMBLE("skipTxnEnabled"),
+    ENSEMBLE("observerMaster.sizeLimit", "no follower serves observers in this version"),
+    ENSEMBLE("follower.skipLearnerRequestToNextProcessor", THREADS),
+    ENSEMBLE("messageTracker.BufferSize", TRACKER),
+    ENSEMBLE("messageTracker.Enabled", TRACKER),
+    ENSEMBLE("tcpKeepAlive",
+             "pings between servers find what is dead; an election connection is made anew when it "
+             "is needed"),
+    ENSEMBLE("skipTxnEnabled", "every transaction is logged"),
 
     /* TLS */
     REFUSED(

@@ -20,8 +20,8 @@ enum config_kind {
     CONFIG_COMPRESSION, /* "", gz, snappy */
     CONFIG_SPECIAL,     /* config.c knows it by name */
     CONFIG_IGNORED,     /* no effect here: `reason` says why */
-    CONFIG_ENSEMBLE, /* tunes Apache's ensembles; nothing here needs it, and many files have some:
-                        not warned about */
+    CONFIG_ENSEMBLE, /* tunes Apache's ensembles: no effect here, for the `reason`. Many files have
+                        some: not warned about */
     CONFIG_REFUSED,  /* would change what the server promises: `reason` says what to do */
 };
 
