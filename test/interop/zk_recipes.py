@@ -1,4 +1,4 @@
-"""Locks, elections, counters and queues of kazoo, of Curator and of the C client at one ensemble, and what they promise.
+"""Locks, elections, counters and queues of kazoo, Curator and the C client at one ensemble, and what they promise.
 
 All contend for one lock and for one leadership, by each other's nodes; Java and C share a queue. Every client writes
 down, a line each, what was acknowledged and what is in doubt:
@@ -74,7 +74,7 @@ def fence_problems(lines):
         all_of_it.sort()
         for (version, zxid, number, who), (version2, zxid2, number2, who2) in zip(all_of_it, all_of_it[1:]):
             if version == version2 or zxid >= zxid2:
-                found.append(f"{register}: version {version} at {zxid:#x} by {who}, then {version2} at {zxid2:#x}, {who2}")
+                found.append(f"{register} version {version} at {zxid:#x} by {who}, then {version2} at {zxid2:#x} {who2}")
             if number > number2:
                 found.append(f"{register}: {who2} wrote with number {number2} behind {who} with {number}")
     return found
@@ -106,8 +106,8 @@ def queue_problems(lines, remaining):
         found += [f"{item} of {queue} was never put there" for item in strange]
         missing = set(kinds["put"]) - set(kinds["take"]) - set(left)
         if len(missing) > len(kinds["maybe-take"]):
-            found.append(f"{len(missing)} acknowledged items of {queue} are lost, {len(kinds['maybe-take'])} takes were "
-                         f"in doubt: {sorted(missing)[:5]}")
+            found.append(f"{len(missing)} acknowledged items of {queue} are lost, {len(kinds['maybe-take'])} takes "
+                         f"were in doubt: {sorted(missing)[:5]}")
     return found
 
 

@@ -49,6 +49,11 @@ static void pause_ms(long ms)
     nanosleep(&pause, NULL);
 }
 
+static int number_of(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
+}
+
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
     va_list arguments;
@@ -162,7 +167,7 @@ static int find_before(struct client *client,
     before[0] = '\0';
     for (int i = 0; i < names.count; i++) {
         const char *at = strstr(names.data[i], mark);
-        int number = at == NULL ? -1 : atoi(at + strlen(mark));
+        int number = at == NULL ? -1 : number_of(at + strlen(mark));
         is_there |= number == own;
         if (number > best && number < own) {
             best = number;
@@ -217,7 +222,7 @@ static int take_place(struct client *client,
             break;
         }
     }
-    return atoi(strstr(node, mark) + strlen(mark));
+    return number_of(strstr(node, mark) + strlen(mark));
 }
 
 static void leave_place(struct client *client, const char *node)
@@ -298,7 +303,7 @@ static bool write_fence(struct client *client, const char *name, int own, const 
             say("broke %s: no %s", client->role, path);
             return false;
         }
-        if (atoi(data) > own) {
+        if (number_of(data) > own) {
             say_refused(client, name, own, node);
             return false;
         }
@@ -320,18 +325,18 @@ static void add_guarded(struct client *client, int own, const char *node)
     struct Stat stat;
     snprintf(path, sizeof path, "%s/guarded", root);
     synced_get(client, path, data, &len, &stat);
-    int before = atoi(data);
+    int before = number_of(data);
     for (;;) {
         snprintf(text, sizeof text, "%d", before + 1);
         int rc = zoo_set(client->zk, path, text, (int)strlen(text), stat.version);
         if (rc != ZOK) {
             synced_get(client, path, data, &len, &stat);
         }
-        if (rc == ZOK || atoi(data) == before + 1) {
+        if (rc == ZOK || number_of(data) == before + 1) {
             say("inc guarded 1");
             return;
         }
-        if (atoi(data) != before) {
+        if (number_of(data) != before) {
             say_refused(client, "guarded", own, node);
             return;
         }
@@ -391,7 +396,7 @@ static void *run_counter(void *context)
             continue;
         }
         data[len < 0 ? 0 : len] = '\0';
-        snprintf(data, sizeof data, "%d", atoi(data) + 1);
+        snprintf(data, sizeof data, "%d", number_of(data) + 1);
         int rc = zoo_set(client->zk, path, data, (int)strlen(data), stat.version);
         if (rc == ZOK || is_doubt(rc)) {
             say("inc counter-c %d", rc == ZOK);
@@ -468,7 +473,7 @@ int main(int argc, char **argv)
     hosts = argv[1];
     root = argv[2];
     who = argv[3];
-    timeout_ms = atoi(argv[4]);
+    timeout_ms = number_of(argv[4]);
     zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
     for (int i = 0; i < 4; i++) {
         clients[i].role = roles[i];

@@ -82,7 +82,8 @@ int main(int argc, char **argv)
     char order[16];
     char path[LINE_LEN];
     zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
-    zhandle_t *zk = zookeeper_init(argv[1], on_session, atoi(argv[2]), NULL, NULL, 0);
+    zhandle_t *zk = zookeeper_init(argv[1], on_session, (int)strtol(argv[2], NULL, 10), NULL, NULL,
+                                   0);
     while (zk != NULL && fgets(line, sizeof line, stdin) != NULL) {
         if (sscanf(line, "%15s %511s", order, path) != 2) {
             continue;
