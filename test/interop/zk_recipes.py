@@ -74,7 +74,7 @@ def fence_problems(lines):
         all_of_it.sort()
         for (version, zxid, number, who), (version2, zxid2, number2, who2) in zip(all_of_it, all_of_it[1:]):
             if version == version2 or zxid >= zxid2:
-                found.append(f"{register} version {version} at {zxid:#x} by {who}, then {version2} at {zxid2:#x} {who2}")
+                found.append(f"{register} version {version} at {zxid:#x} by {who}, {version2} at {zxid2:#x} {who2}")
             if number > number2:
                 found.append(f"{register}: {who2} wrote with number {number2} behind {who} with {number}")
     return found
