@@ -320,6 +320,65 @@ static void test_many_clients_are_not(void **state)
     assert_true(stats->jobs_inline < stats->jobs / 2);
 }
 
+/* ---- a slow disk ----------------------------------------------------------------------------- */
+
+static int slow_pipe[2];
+static bool somebody_comes;
+static bool slow_is_done;
+
+static void slow_work(struct runtime_job *job)
+{
+    (void)job;
+    nanosleep(&(struct timespec){.tv_nsec = 4000000}, NULL);
+    if (somebody_comes) {
+        assert_int_equal(write(slow_pipe[1], "x", 1), 1);
+    }
+}
+
+static void slow_done(struct runtime_job *job)
+{
+    (void)job;
+    slow_is_done = true;
+}
+
+static void on_slow_pipe(struct runtime_watch *watch)
+{
+    char byte;
+    assert_int_equal(read(watch->fd, &byte, 1), 1);
+}
+
+/* How many of 12 jobs ran in place. */
+static uint64_t run_slow_jobs(bool comes)
+{
+    struct runtime_watch watch;
+    struct runtime_job job = {.work = slow_work, .done = slow_done, .waits_for_quiet = true};
+    uint64_t before = runtime_stats(runtime)->jobs_inline;
+    somebody_comes = comes;
+    assert_int_equal(pipe(slow_pipe), 0);
+    assert_int_equal(runtime_watch_fd(runtime, &watch, slow_pipe[0], on_slow_pipe), 0);
+    for (int i = 0; i < 12; i++) {
+        slow_is_done = false;
+        runtime_submit(runtime, LANE_LOG, &job);
+        while (!slow_is_done) {
+            runtime_turn(runtime, 100);
+        }
+        runtime_turn(runtime, 0);
+    }
+    runtime_unwatch_fd(&watch);
+    close(slow_pipe[0]);
+    close(slow_pipe[1]);
+    return runtime_stats(runtime)->jobs_inline - before;
+}
+
+static void test_slow_jobs_stay_in_place_while_nobody_waits(void **state)
+{
+    (void)state;
+    assert_int_equal(run_slow_jobs(false), 12);
+    /* Those that keep somebody waiting may take 20 ms together. */
+    assert_in_range(run_slow_jobs(true), 1, 7);
+    assert_in_range(run_slow_jobs(true), 0, 2);
+}
+
 static void test_option_keeps_the_threads(void **state)
 {
     (void)state;
@@ -338,6 +397,7 @@ int main(void)
         TEST(test_lane_any_has_two_threads),
         TEST(test_destroy_finishes_the_work),
         TEST(test_lone_client_is_served_in_place),
+        TEST(test_slow_jobs_stay_in_place_while_nobody_waits),
         TEST(test_many_clients_are_not),
         TEST(test_option_keeps_the_threads),
 #undef TEST

@@ -16,10 +16,10 @@
  * the loop when its lane is idle, no other waits so, and a poll after flushing the turn's output
  * finds nothing else to do. While polls do find something the job stays open, so that what arrives
  * joins it (group commit grows by itself), for QUIET_WAIT_NS at most; then a thread takes it. Jobs
- * that take longer than IN_PLACE_MOST_NS bring the threads back: a disk that stays slow must not
- * hold up the loop. A slow one now and then, as every disk has them, is in the allowance: it fills
- * by 1 % of the time, up to IN_PLACE_ALLOWANCE_NS. So do runtime_options. Where no thread can be
- * started at all, jobs of every lane run in place too.
+ * that take longer than IN_PLACE_MOST_NS and kept somebody waiting bring the threads back: a disk
+ * that stays slow must not hold up the loop. A slow one now and then, as every disk has them, is in
+ * the allowance: it fills by 1 % of the time, up to IN_PLACE_ALLOWANCE_NS. So do runtime_options.
+ * Where no thread can be started at all, jobs of every lane run in place too.
  */
 #include <errno.h>
 #include <signal.h>
@@ -241,7 +241,7 @@ void jobs_after_poll(struct runtime *runtime, int event_count)
     run_in_place(lane, job);
     uint64_t end_ns = clock_now_ns();
     runtime->stats.jobs_inline += 1;
-    if (end_ns - start_ns > IN_PLACE_MOST_NS) {
+    if (end_ns - start_ns > IN_PLACE_MOST_NS && loop_poll_again(runtime)) {
         jobs->in_place_paid_ns = MAX(jobs->in_place_paid_ns, end_ns) +
                                  (end_ns - start_ns) * IN_PLACE_PAUSE_FACTOR;
     }

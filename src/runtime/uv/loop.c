@@ -253,6 +253,15 @@ static int poll_once(struct runtime *runtime, int timeout_ms)
     return count;
 }
 
+bool loop_poll_again(struct runtime *runtime)
+{
+    if (runtime->event_next == runtime->event_count) {
+        runtime->event_count = poll_once(runtime, 0);
+        runtime->event_next = 0;
+    }
+    return runtime->event_count > 0;
+}
+
 /* Polls without sleeping while requests come closer together than spin_ns: a sleep and a wake-up
  * cost each side tens of microseconds. Returns the events found, 0 when it gave up. */
 static int spin(struct runtime *runtime, int timeout_ms)

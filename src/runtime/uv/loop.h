@@ -109,6 +109,10 @@ int loop_change(struct runtime *runtime, struct runtime_poller *poller, int fd, 
 /* Takes fd out of the set and the poller out of the batch in hand: its on_ready is not called
  * again. */
 void loop_remove(struct runtime *runtime, struct runtime_poller *poller, int fd);
+
+/* Is there something to deal with? Looks, without waiting, when the turn's poll has found nothing;
+ * what has come since is dealt with in this turn. */
+bool loop_poll_again(struct runtime *runtime);
 uint64_t clock_now_ns(void);
 
 /* ---- system_error.c -------------------------------------------------------------------------- */
