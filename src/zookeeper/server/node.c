@@ -236,10 +236,13 @@ void node_client_gone(struct node *node)
 }
 
 /* Every frame since the log was last fed became a transaction: whoever spoke waits for the log, and
- * nobody is kept waiting by a sync on the loop ("run to completion", DESIGN.md section 5). */
+ * nobody is kept waiting by a sync on the loop ("run to completion", DESIGN.md section 5). In an
+ * ensemble that is said by one transaction alone: several are other servers' clients at work, and
+ * those here may read meanwhile. */
 static bool everyone_waits(const struct node *node)
 {
-    return node->config.in_place_sync && node->frames_since_flush == node->txns_since_flush;
+    return node->config.in_place_sync && node->frames_since_flush == node->txns_since_flush &&
+           (node->ensemble == NULL || node->txns_since_flush == 1);
 }
 
 static void on_turn_end(struct runtime_hook *hook)
