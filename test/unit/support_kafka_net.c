@@ -171,7 +171,7 @@ void net_end(struct net_fixture *fixture)
     log_store_detach(broker->logs);
     runtime_destroy(broker->runtime);
     sockets_release(broker->sockets);
-    fetch_warmings_release(&broker->warmings);
+    warmings_release(&broker->warmings);
     partitions_release(broker);
     flusher_release(broker->flusher);
     log_store_release(broker->logs);

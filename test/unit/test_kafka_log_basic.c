@@ -1,5 +1,6 @@
 /* A log of one partition from its making to its second opening. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "unit/support_kafka_log.h"
@@ -162,6 +163,80 @@ static void cold_reads_are_told(void **state)
     }
 }
 
+/* Without its index all of a segment is read. */
+static void cold_records_of_a_missing_index_are_told(void **state)
+{
+    struct log_fixture *fixture = *state;
+    struct log_cold cold;
+    fixture_open(fixture, true, 0);
+    for (int n = 0; n < 64; n++) {
+        fixture_append(fixture, 1, 10000);
+    }
+    uint64_t size = partition_log_size(fixture->log);
+    fixture_close(fixture);
+    assert_int_equal(
+        path_remove(fixture->runtime, fixture_path(fixture, "00000000000000000000.index")), 0);
+    drop_from_memory(fixture, "00000000000000000000.log");
+    fixture_open(fixture, true, 64);
+    if (!partition_log_find_cold(fixture->log, 10, 1000, &cold)) {
+        skip(); /* a file system that is memory */
+    }
+    assert_non_null(cold.file);
+    assert_int_equal(cold.position, 0);
+    assert_int_equal(cold.len, size);
+    log_cold_read(&cold);
+    log_cold_drop(&cold);
+    assert_false(partition_log_find_cold(fixture->log, 10, 1000, &cold));
+    assert_int_equal(fixture_first_offset(fixture, 10, INT64_MAX), 10);
+}
+
+/* By time every segment is asked; the last one has what is looked for. */
+static void cold_times_are_told(void **state)
+{
+    struct log_fixture *fixture = *state;
+    struct log_cold colds[16];
+    struct log_offset_time found;
+    size_t most = 0;
+    size_t count;
+    int rounds = 0;
+    fixture->config.segment_bytes = 200000;
+    fixture_open(fixture, true, 0);
+    for (int n = 0; n < 64; n++) {
+        fixture->wall_ms += 1000;
+        fixture_append(fixture, 1, 10000);
+    }
+    assert_int_equal(partition_log_segment_count(fixture->log), 4);
+    assert_int_equal(
+        partition_log_find_cold_times(fixture->log, FIXTURE_NOW_MS, colds, ARRAY_LEN(colds)), 0);
+    fixture_close(fixture);
+    for (int base = 0; base < 64; base += 19) {
+        char name[64];
+        static const char *const kinds[] = {"log", "index", "timeindex"};
+        for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++) {
+            snprintf(name, sizeof name, "%020d.%s", base, kinds[kind]);
+            drop_from_memory(fixture, name);
+        }
+    }
+    fixture_open(fixture, true, 64);
+    while ((count = partition_log_find_cold_times(fixture->log, fixture->wall_ms - 500, colds,
+                                                  ARRAY_LEN(colds))) > 0) {
+        most = MAX(most, count);
+        for (size_t n = 0; n < count; n++) {
+            log_cold_read(&colds[n]);
+            log_cold_drop(&colds[n]);
+        }
+        assert_true(++rounds <= 4);
+    }
+    assert_int_equal(partition_log_find_time(fixture->log, fixture->wall_ms - 500, &found), 0);
+    assert_int_equal(found.offset, 63);
+    assert_int_equal(
+        partition_log_find_cold_times(fixture->log, INT64_MAX, colds, ARRAY_LEN(colds)), 0);
+    if (most == 0) {
+        skip(); /* a file system that is memory */
+    }
+    assert_true(most >= 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +246,8 @@ int main(void)
         LOG_TEST(a_reader_sees_nothing_at_or_above_its_limit),
         LOG_TEST(appends_are_collected),
         LOG_TEST(cold_reads_are_told),
+        LOG_TEST(cold_records_of_a_missing_index_are_told),
+        LOG_TEST(cold_times_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -360,7 +360,7 @@ void broker_release(struct broker *broker)
     if (broker->fetch_sessions != NULL) {
         fetch_sessions_release(broker->fetch_sessions);
     }
-    fetch_warmings_release(&broker->warmings);
+    warmings_release(&broker->warmings);
     partitions_release(broker);
     if (broker->flusher != NULL) {
         flusher_release(broker->flusher);

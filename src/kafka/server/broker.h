@@ -50,7 +50,7 @@ struct broker {
     struct producer_ids *producer_ids;     /* producer_ids.h */
     struct traffic traffic;                /* traffic.h: of all topics */
     struct list partitions;                /* hosted */
-    struct list warmings;                  /* handlers/fetch_warm.c */
+    struct list warmings;                  /* handlers/warm.h */
     uint64_t cold_fetches;                 /* that waited for the disk, of all times */
     bool is_listening;
     bool are_logs_loaded;
@@ -63,8 +63,8 @@ struct broker {
     void *ctx;
 };
 
-/* Of handlers/fetch_warm.c: what no worker has finished. */
-void fetch_warmings_release(struct list *warmings);
+/* Of handlers/warm.c: what no worker has finished. */
+void warmings_release(struct list *warmings);
 
 void broker_init(struct broker *broker,
                  struct runtime *runtime,

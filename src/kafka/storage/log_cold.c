@@ -3,7 +3,8 @@
  * The loop must not wait for a disk. So before it reads for somebody, it asks whether what the read
  * will touch is in memory: the index, the headers on the way from the index's entry, the records.
  * What is not there is read by a worker first, which is all that this does: the read itself then
- * finds it in the page cache. What was appended last is not asked about: it was just written.
+ * finds it in the page cache. (Indexes that are missing are still made anew on the loop, but from
+ * records that are in memory.) What was appended last is not asked about: it was just written.
  *
  * Where the system cannot say, everything counts as resident, and the loop waits; so it does for
  * what is found out too late (a first batch that is larger than asked for, a hole of compaction).
@@ -37,13 +38,41 @@ static int open_index(const struct log_cold *cold,
     return error;
 }
 
-static bool is_index_cold(const struct log_cold *cold)
+/* Records from `position` on, about `len` bytes. */
+static bool is_range_cold(struct segment *segment,
+                          uint64_t position,
+                          uint64_t len,
+                          struct log_cold *cold)
+{
+    uint64_t pending = segment->pending == NULL ? 0 : segment->pending->len;
+    uint64_t end = segment->size - pending;
+    if (position >= end) {
+        return false;
+    }
+    len = MIN(end - position, len + SCAN_CHUNK);
+    if (file_is_resident(segment->file->file, position, len)) {
+        return false;
+    }
+    *cold = (struct log_cold){
+        .runtime = segment->place->runtime,
+        .file = segment_file_keep(segment->file),
+        .position = position,
+        .len = MIN(end - position, len + READ_AHEAD_BYTES),
+    };
+    return true;
+}
+
+/* *is_missing: one is not there. */
+static bool is_index_cold(const struct log_cold *cold, bool *is_missing)
 {
     bool is_cold = false;
+    *is_missing = false;
     for (size_t n = 0; n < ARRAY_LEN(index_kinds) && !is_cold; n++) {
         struct file *file;
         uint64_t size;
-        if (open_index(cold, index_kinds[n], &file, &size) == 0) {
+        int error = open_index(cold, index_kinds[n], &file, &size);
+        *is_missing |= error == ERR_NOT_FOUND;
+        if (error == 0) {
             is_cold = !file_is_resident(file, 0, size);
             (void)file_close(file);
         }
@@ -51,48 +80,25 @@ static bool is_index_cold(const struct log_cold *cold)
     return is_cold;
 }
 
-/* Only for the look: whoever keeps it copies the folder's name. */
+/* Only for the look: whoever keeps it copies the folder's name. Indexes that are not there are made
+ * anew from all records. */
 static bool find_cold_index(struct partition_log *log,
-                            const struct segment *segment,
+                            struct segment *segment,
                             struct log_cold *cold)
 {
+    bool is_missing;
     *cold = (struct log_cold){
         .runtime = log->place.runtime,
         .dir = log->dir,
         .base_offset = segment->base_offset,
         .suffix = segment->suffix,
     };
-    if (!is_index_cold(cold)) {
-        return false;
+    if (!is_index_cold(cold, &is_missing)) {
+        return is_missing && segment_open_file(segment) == 0 &&
+               is_range_cold(segment, 0, segment->size, cold);
     }
     cold->dir_size = log->dir_size;
     cold->dir = memcpy(mem_alloc(cold->dir_size), log->dir, cold->dir_size);
-    return true;
-}
-
-static bool find_cold_records(struct segment *segment,
-                              int64_t offset,
-                              size_t max_bytes,
-                              struct log_cold *cold)
-{
-    /* From the index's entry on: the way to the batch is read, too. */
-    struct offset_position from = offset_index_find(&segment->offsets, segment->base_offset,
-                                                    offset);
-    uint64_t pending = segment->pending == NULL ? 0 : segment->pending->len;
-    uint64_t end = segment->size - pending;
-    if (from.position >= end) {
-        return false;
-    }
-    uint64_t len = MIN(end - from.position, (uint64_t)max_bytes + SCAN_CHUNK);
-    if (file_is_resident(segment->file->file, from.position, len)) {
-        return false;
-    }
-    *cold = (struct log_cold){
-        .runtime = segment->place->runtime,
-        .file = segment_file_keep(segment->file),
-        .position = from.position,
-        .len = MIN(end - from.position, len + READ_AHEAD_BYTES),
-    };
     return true;
 }
 
@@ -112,8 +118,88 @@ bool partition_log_find_cold(struct partition_log *log,
     if (!segment->is_indexed && find_cold_index(log, segment, cold)) {
         return true;
     }
-    /* An error comes again with the read, which tells it. */
-    return segment_wake(segment) == 0 && find_cold_records(segment, offset, max_bytes, cold);
+    if (segment_wake(segment) != 0) {
+        return false; /* the error comes again with the read, which tells it */
+    }
+    /* From the index's entry on: the way to the batch is read, too. */
+    struct offset_position from = offset_index_find(&segment->offsets, segment->base_offset,
+                                                    offset);
+    return is_range_cold(segment, from.position, max_bytes, cold);
+}
+
+/* ---- by time --------------------------------------------------------------------------------- */
+
+static bool knows_times(const struct segment *segment)
+{
+    return segment->first_timestamp_ms != TIMESTAMP_UNKNOWN &&
+           segment->largest.timestamp_ms != TIMESTAMP_UNKNOWN;
+}
+
+/* What segment_know_times would read: the indexes, and the first batch's header. */
+static bool are_times_cold(struct partition_log *log,
+                           struct segment *segment,
+                           struct log_cold *cold)
+{
+    if (segment->size == 0 || knows_times(segment)) {
+        return false;
+    }
+    if (!segment->is_indexed && find_cold_index(log, segment, cold)) {
+        return true;
+    }
+    return segment_wake(segment) == 0 && is_range_cold(segment, 0, 0, cold);
+}
+
+/* The way from the indexes' entries to a record of that time. */
+static bool is_time_cold(struct partition_log *log,
+                         struct segment *segment,
+                         int64_t timestamp_ms,
+                         struct log_cold *cold)
+{
+    if (!segment->is_indexed && find_cold_index(log, segment, cold)) {
+        return true;
+    }
+    if (segment_wake(segment) != 0) {
+        return false;
+    }
+    struct time_offset near = time_index_find(&segment->times, segment->base_offset,
+                                              timestamp_ms - 1);
+    struct offset_position from = offset_index_find(&segment->offsets, segment->base_offset,
+                                                    MAX(near.offset, log->log_start_offset));
+    uint64_t interval = (uint64_t)MAX(log->config->index_interval_bytes, 0);
+    return is_range_cold(segment, from.position, interval, cold);
+}
+
+size_t partition_log_find_cold_times(struct partition_log *log,
+                                     int64_t timestamp_ms,
+                                     struct log_cold *colds,
+                                     size_t max)
+{
+    size_t count = 0;
+    struct segment *found = NULL;
+    for (size_t n = 0; n < log->segment_count && count < max && !log->has_failed; n++) {
+        struct segment *segment = log->segments[n];
+        if (are_times_cold(log, segment, &colds[count])) {
+            count += 1;
+            continue;
+        }
+        if (segment->size == 0 || segment_know_times(segment) != 0) {
+            continue;
+        }
+        if (timestamp_ms == INT64_MAX) {
+            bool is_later = found == NULL ||
+                            segment->largest.timestamp_ms > found->largest.timestamp_ms;
+            found = is_later ? segment : found;
+        } else if (segment->largest.timestamp_ms >= timestamp_ms) {
+            found = segment;
+            break;
+        }
+    }
+    /* Where something is not known yet, it is looked for again. */
+    if (count == 0 && max > 0 && found != NULL) {
+        int64_t wanted = MIN(timestamp_ms, found->largest.timestamp_ms);
+        count += is_time_cold(log, found, wanted, &colds[0]);
+    }
+    return count;
 }
 
 static void warm_index(const struct log_cold *cold, enum log_file_kind kind)

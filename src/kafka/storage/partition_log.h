@@ -228,6 +228,12 @@ bool partition_log_find_cold(struct partition_log *log,
                              int64_t offset,
                              size_t max_bytes,
                              struct log_cold *cold);
+/* The same of partition_log_find_time, and of partition_log_max_time (timestamp_ms INT64_MAX): up
+ * to `max` of what would be read, of several segments; how many. */
+size_t partition_log_find_cold_times(struct partition_log *log,
+                                     int64_t timestamp_ms,
+                                     struct log_cold *colds,
+                                     size_t max);
 void log_cold_read(const struct log_cold *cold);
 void log_cold_drop(struct log_cold *cold);
 

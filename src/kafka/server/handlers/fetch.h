@@ -12,7 +12,7 @@
 #include "kafka/server/request.h"
 
 struct fetch;
-struct fetch_warming; /* fetch_warm.c */
+struct warming; /* warm.h */
 
 /* One partition of the request, or of its session. */
 struct fetch_item {
@@ -63,7 +63,8 @@ struct fetch {
     struct leader_hints hints;
     int16_t error;
     int32_t session_id;
-    struct fetch_warming *warming; /* a worker reads what is cold */
+    struct warming *warming; /* a worker reads what is cold */
+    void (*warmed)(struct fetch *fetch);
     int32_t warm_rounds;
     struct buffer converted; /* scratch of down-conversion */
 };
@@ -80,9 +81,9 @@ struct partition *fetch_item_partition(struct fetch_item *item, int16_t *error);
 
 void fetch_drop(struct fetch *fetch); /* what fetch_read took */
 
-/* When something that fetch_read would read is not in memory: a worker reads it, then `go_on` is
- * called, which asks again. False: everything is there. */
-bool fetch_warm(struct fetch *fetch, void (*go_on)(struct fetch *fetch));
+/* When something that fetch_read would read is not in memory: a worker reads it, then `warmed`
+ * is called, which asks again. False: everything is there. */
+bool fetch_warm(struct fetch *fetch, void (*warmed)(struct fetch *fetch));
 
 /* The request is aborted. */
 void fetch_forget(struct fetch *fetch);

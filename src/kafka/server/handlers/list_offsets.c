@@ -6,6 +6,9 @@
  * the reader may see. While a new leader's high watermark is below the start of its epoch, an end
  * would go backwards: OFFSET_NOT_AVAILABLE (KIP-207).
  *
+ * Indexes and records that a look-up by time would have to fetch from the disk are read by a worker
+ * first (warm.h).
+ *
  * Sources: KafkaApis.handleListOffsetRequest, Partition.fetchOffsetForTimestamp of 3.9;
  * reference 5.4.
  */
@@ -13,6 +16,7 @@
 #include "generated/kafka/messages.h"
 #include "kafka/server/broker.h"
 #include "kafka/server/handlers.h"
+#include "kafka/server/handlers/warm.h"
 
 #define VERSION_SINGLE 1
 #define VERSION_LEADER_EPOCH 4
@@ -20,7 +24,8 @@
 #define VERSION_MAX_TIMESTAMP 7
 #define VERSION_EARLIEST_LOCAL 8
 #define VERSION_LATEST_TIERED 9
-#define OLD_STYLE_MAX 2 /* the end and the start: enough for clients of that age */
+#define WARM_ROUNDS_MAX 64 /* of WARM_RANGES_MAX segments each */
+#define OLD_STYLE_MAX 2    /* the end and the start: enough for clients of that age */
 
 typedef struct kafka_list_offsets_request_partition wanted_partition;
 typedef struct kafka_list_offsets_response_partition answered_partition;
@@ -188,12 +193,87 @@ static void answer_partition(struct lookup *lookup,
     answer->error_code = error;
 }
 
-void handle_list_offsets(struct broker *broker, struct request *request)
+/* ---- what is cold ------------------------------------------------------------------------------
+ */
+
+struct listing {
+    struct request *request;
+    struct warming *warming;
+    int32_t warm_rounds;
+};
+
+static bool is_by_time(const struct request *request, const wanted_partition *wanted)
+{
+    return request->api_version >= VERSION_SINGLE &&
+           is_known_timestamp(wanted->timestamp, request->api_version) &&
+           (wanted->timestamp >= 0 || wanted->timestamp == KAFKA_LIST_OFFSETS_MAX_TIMESTAMP);
+}
+
+static void find_cold(struct request *request,
+                      struct slice topic,
+                      const wanted_partition *wanted,
+                      struct warming *warming)
+{
+    struct lookup lookup = {.request = request, .body = request->body};
+    if (!is_by_time(request, wanted) || find_partition(&lookup, topic, wanted) != 0) {
+        return;
+    }
+    int64_t timestamp = wanted->timestamp < 0 ? INT64_MAX : wanted->timestamp;
+    warming->count += partition_log_find_cold_times(lookup.partition->log, timestamp,
+                                                    warming->colds + warming->count,
+                                                    WARM_RANGES_MAX - warming->count);
+}
+
+static bool asks_by_time(const struct request *request)
+{
+    const struct kafka_list_offsets_request *body = request->body;
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        for (int32_t j = 0; j < body->topics[i].partitions_count; j++) {
+            if (is_by_time(request, &body->topics[i].partitions[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void answer_when_warm(void *ctx);
+
+static void on_abort(struct request *request)
+{
+    struct listing *listing = request->handler_state;
+    warming_forget(listing->warming);
+}
+
+/* False: everything is in memory. */
+static bool warm(struct listing *listing)
+{
+    struct request *request = listing->request;
+    const struct kafka_list_offsets_request *body = request->body;
+    if (listing->warm_rounds == WARM_ROUNDS_MAX) {
+        return false;
+    }
+    struct warming *warming = warming_new();
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        const struct kafka_list_offsets_request_topic *topic = &body->topics[i];
+        for (int32_t j = 0; j < topic->partitions_count && warming->count < WARM_RANGES_MAX; j++) {
+            find_cold(request, topic->name, &topic->partitions[j], warming);
+        }
+    }
+    listing->warm_rounds += 1;
+    listing->warming = warming_start(warming, request->broker, answer_when_warm, listing);
+    request->handler_state = listing;
+    request->on_abort = listing->warming == NULL ? NULL : on_abort;
+    return listing->warming != NULL;
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
+static void answer_all(struct request *request)
 {
     const struct kafka_list_offsets_request *body = request->body;
     struct kafka_list_offsets_response response;
     struct lookup lookup = {.request = request, .body = body};
-    (void)broker;
     codec_init(&kafka_list_offsets_response_message, &response);
     response.topics_count = body->topics_count;
     response.topics = ARENA_ARRAY(&request->arena, struct kafka_list_offsets_response_topic,
@@ -216,4 +296,24 @@ void handle_list_offsets(struct broker *broker, struct request *request)
         }
     }
     request_reply(request, &response);
+}
+
+static void answer_when_warm(void *ctx)
+{
+    struct listing *listing = ctx;
+    if (!warm(listing)) {
+        answer_all(listing->request);
+    }
+}
+
+void handle_list_offsets(struct broker *broker, struct request *request)
+{
+    (void)broker;
+    if (!asks_by_time(request)) {
+        answer_all(request);
+        return;
+    }
+    struct listing *listing = ARENA_NEW(&request->arena, struct listing);
+    listing->request = request;
+    answer_when_warm(listing);
 }
