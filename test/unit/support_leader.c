@@ -455,6 +455,16 @@ struct test_learner *test_leader_led_by_two(struct test_leader *test)
     return learner;
 }
 
+struct test_learner *test_leader_led_by_three(struct test_leader *test, struct test_learner **third)
+{
+    struct test_learner *second = test_leader_led_by_two(test);
+    *third = test_learner_join(test, 1, 3);
+    test_learner_open_session(test, second, TEST_LEADER_SESSION);
+    test_learner_expect(*third, ZK_PACKET_PROPOSAL, zxid_make(4, 1));
+    test_learner_expect(*third, ZK_PACKET_COMMIT, zxid_make(4, 1));
+    return second;
+}
+
 int64_t test_leader_propose(struct test_leader *test, struct test_learner *learner, int32_t cxid)
 {
     int64_t before = test->proposed_zxid;

@@ -112,6 +112,10 @@ struct slice test_leader_txn(int64_t zxid);
 /* Leads server 2, learner 0, in broadcast. */
 struct test_learner *test_leader_led_by_two(struct test_leader *test);
 
+/* Server 3, learner 1, too; learner 0 has that session, and both have been told of it. */
+struct test_learner *test_leader_led_by_three(struct test_leader *test,
+                                              struct test_learner **third);
+
 /* A setData of "/zookeeper" by that session at the learner; the zxid that it became. */
 int64_t test_leader_propose(struct test_leader *test, struct test_learner *learner, int32_t cxid);
 struct slice test_leader_set_data_body(void);

@@ -6,6 +6,18 @@
 
 #include <cmocka.h>
 
+/* So many voters, all of them up, and a client of their leader. */
+static struct ensemble_peer *begin(struct ensemble *ensemble,
+                                   size_t voters,
+                                   struct test_client *client)
+{
+    ensemble_init(ensemble, voters, 0, 0);
+    ensemble_start_all(ensemble);
+    struct ensemble_peer *leader = ensemble_settle(ensemble);
+    ensemble_client_connect(leader, client);
+    return leader;
+}
+
 static void create_many(struct ensemble_peer *peer,
                         struct test_client *client,
                         char first,
@@ -23,11 +35,8 @@ static void test_three_elect_and_commit(void **state)
     struct ensemble ensemble;
     struct test_client a;
     struct test_client b;
-    ensemble_init(&ensemble, 3, 0, 0);
-    ensemble_start_all(&ensemble);
-    struct ensemble_peer *leader = ensemble_settle(&ensemble);
+    struct ensemble_peer *leader = begin(&ensemble, 3, &a);
     assert_int_equal(leader->index, 2);
-    ensemble_client_connect(leader, &a);
     ensemble_create(leader, &a, "/one", "1", 0);
     ensemble_client_connect(&ensemble.peers[0], &b);
     ensemble_create(&ensemble.peers[0], &b, "/two", "2", 0);
@@ -103,10 +112,7 @@ static void lose_a_tail(bool goes_on)
     struct ensemble ensemble;
     struct test_client a;
     struct test_client b;
-    ensemble_init(&ensemble, 3, 0, 0);
-    ensemble_start_all(&ensemble);
-    struct ensemble_peer *old = ensemble_settle(&ensemble);
-    ensemble_client_connect(old, &a);
+    struct ensemble_peer *old = begin(&ensemble, 3, &a);
     create_many(old, &a, 'x', 5);
     ensemble_check_equal(&ensemble);
     ensemble_isolate(&ensemble, old->index);
@@ -155,10 +161,7 @@ static void test_a_leader_without_quorum_stops(void **state)
     (void)state;
     struct ensemble ensemble;
     struct test_client a;
-    ensemble_init(&ensemble, 5, 0, 0);
-    ensemble_start_all(&ensemble);
-    struct ensemble_peer *old = ensemble_settle(&ensemble);
-    ensemble_client_connect(old, &a);
+    struct ensemble_peer *old = begin(&ensemble, 5, &a);
     create_many(old, &a, 'x', 5);
     ensemble_check_equal(&ensemble);
     ensemble_isolate(&ensemble, old->index);
@@ -187,10 +190,7 @@ static void test_what_was_acknowledged_is_committed_by_the_next(void **state)
     (void)state;
     struct ensemble ensemble;
     struct test_client a;
-    ensemble_init(&ensemble, 3, 0, 0);
-    ensemble_start_all(&ensemble);
-    struct ensemble_peer *old = ensemble_settle(&ensemble);
-    ensemble_client_connect(old, &a);
+    struct ensemble_peer *old = begin(&ensemble, 3, &a);
     create_many(old, &a, 'x', 5);
     ensemble_check_equal(&ensemble);
     ensemble_create(old, &a, "/kept", "", 0); /* answered: it must not be lost */

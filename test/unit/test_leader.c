@@ -411,11 +411,8 @@ static void test_commit_needs_a_quorum_of_disks(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = test_leader_led_by_two(&test);
-    struct test_learner *b = test_learner_join(&test, 1, 3);
-    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
-    test_learner_expect(b, ZK_PACKET_PROPOSAL, zxid_make(4, 1));
-    test_learner_expect(b, ZK_PACKET_COMMIT, zxid_make(4, 1));
+    struct test_learner *b;
+    struct test_learner *a = test_leader_led_by_three(&test, &b);
     test.persists_at_once = false;
     int64_t zxid = test_leader_propose(&test, a, 1);
     test_learner_expect(a, ZK_PACKET_PROPOSAL, zxid);

@@ -174,11 +174,8 @@ static void test_a_sync_is_confirmed_by_a_quorum(void **state)
 {
     (void)state;
     struct test_leader test;
-    struct test_learner *a = test_leader_led_by_two(&test);
-    struct test_learner *b = test_learner_join(&test, 1, 3);
-    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
-    test_learner_expect(b, ZK_PACKET_PROPOSAL, zxid_make(4, 1));
-    test_learner_expect(b, ZK_PACKET_COMMIT, zxid_make(4, 1));
+    struct test_learner *b;
+    struct test_learner *a = test_leader_led_by_three(&test, &b);
     /* Two syncs: the second shares no round with the first, which is on its way already. */
     test_learner_request(&test, a, TEST_LEADER_SESSION, 1, ZK_OP_SYNC, test_leader_sync_body());
     test_learner_expect(a, ZK_PACKET_PING, zxid_make(4, 1));
