@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from peers import Ensemble, PeerUnavailable, Proxied, samsa_program  # noqa: E402
 from test_zk_ensembles import NEW, assert_digests_equal, assert_trees_equal, start_with_leader  # noqa: E402
 from zk_history import UNKNOWN  # noqa: E402
-from zk_nemesis import LIMITS  # noqa: E402
 
 LOST = b"nobody was told of this"
 CUT_WORDS = ("Truncating the log to get in sync", "Truncating log to get in sync")
@@ -29,7 +28,7 @@ def ensemble(tmp_path):
 
     def make(kinds):
         try:
-            made.append(Ensemble(tmp_path, kinds, network=Proxied(), cfg=LIMITS))
+            made.append(Ensemble(tmp_path, kinds, network=Proxied()))
         except PeerUnavailable as problem:
             pytest.skip(str(problem).splitlines()[0])
         return made[-1]
@@ -68,7 +67,7 @@ def write_for_nobody(one, client, path, deaf):
     answer = client.create_async(path, LOST)
     with_it = [i for i in one.servers if i not in deaf]
     one.wait(lambda: all(has_in_log(one, i, LOST) for i in with_it), "write", 10)
-    assert not answer.ready()
+    assert not answer.successful()
     for i in with_it:
         one.servers[i].kill()
     one.network.heal()
