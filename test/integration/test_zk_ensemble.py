@@ -504,6 +504,27 @@ def test_reconfig_writes_its_files(ensemble, client):
     assert one.mode(removed) == "follower"
 
 
+def test_an_administrator_reconfigures(ensemble):
+    """By zkCli.sh: remove, add, all members from a file, what is refused, sync and whoami."""
+    one = ensemble(cfg={"reconfigEnabled": "true", "skipACL": "yes"}).start()
+    follower = one.followers()[0]
+    lines = {name: text.replace(";", ":participant;", 1) for name, text in one.server_lines().items()}
+    text = "".join(f"{name}={line}\n" for name, line in lines.items())
+    (one.folder / "members").write_text(text)
+    back = f"server.{follower}={lines[f'server.{follower}']}"
+    commands = ["config -w", f"reconfig -remove {follower}", f"reconfig -add {back}",
+                f"reconfig -file {one.folder}/members", "reconfig -v 5 -remove 1", "reconfig -remove 1,2", "sync /",
+                "whoami"]
+    said = subprocess.run([samsa_bin_dir() / "zkCli.sh", "-server", one.servers[one.leader()].hosts], timeout=60,
+                          input="\n".join(commands) + "\n", capture_output=True, text=True, check=False)
+    found = said.stdout.split("Committed new configuration:\n")
+    assert len(found) == 4 and text in found[0] and text in found[2] and text in found[3], said
+    assert f"server.{follower}=" not in found[1] and "type:NodeDataChanged path:/zookeeper/config" in found[0]
+    assert "Sync is OK" in found[3] and "ip: 127.0.0.1" in found[3]
+    # Another version than the one in force; too few voters.
+    assert said.stderr.count(" is not valid : ") + said.stderr.count(" are not valid : ") == 2, said.stderr
+
+
 def test_orderly_stop(ensemble, client):
     """SIGTERM ends each with 0, the leader first; the last two say that they have no quorum any more."""
     one = ensemble().start()

@@ -8,8 +8,11 @@
  *                  zoo.cfg where it cannot be written
  *   TAKE_SNAPSHOT  the snapshotter, as for any other; everything above its zxid is cut once it is
  *                  durable (a leader that was behind us has said what is true)
- *   TRUNCATE       in place: nobody is served meanwhile. The tree is loaded from what will be left
- *                  first; when there is nothing beneath the cut, nothing is cut
+ *   TRUNCATE       in place: nobody is served meanwhile, and the loop stands as long as a start
+ *                  takes (16 us a node). The leader gives a learner that it synchronises initLimit,
+ *                  and expects no answer to pings, whichever thread the work is done on. The tree
+ *                  is loaded from what will be left first; when there is nothing beneath the cut,
+ *                  nothing is cut
  */
 #include <inttypes.h>
 
