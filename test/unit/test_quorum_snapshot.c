@@ -157,7 +157,7 @@ static void end(struct fixture *f)
     zk_config_release(&f->config);
     runtime_destroy(f->runtime);
     snprintf(command, sizeof command, "rm -rf %s", f->folder);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(system(command), 0); /* style: system, of the test folder */
 }
 
 /* The tree of a leader: a body and its signature. */
