@@ -337,6 +337,33 @@ static void test_close_session_without_paths(void **state)
     end(&f);
 }
 
+/* ZOOKEEPER-4306: the paths of all ephemerals may be more than a learner takes in one packet. */
+static void test_zk4306_a_close_of_too_many_ephemerals(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    f.config.close_session_txn_enabled = true;
+    f.config.max_string_bytes = 100;
+    for (int i = 0; i < 10; i++) {
+        char path[] = "/ephemeral0";
+        path[sizeof path - 2] = (char)('0' + i);
+        create(&f, ZK_OP_CREATE, path, ZK_CREATE_EPHEMERAL);
+        apply(&f);
+        if (i == 1) { /* as many as fit are named */
+            prepare(&f, ZK_OP_CLOSE_SESSION);
+            assert_true(f.txn.close_session_has_paths);
+            apply(&f);
+            assert_true(f.tree.ephemerals_count == 0);
+        }
+    }
+    prepare(&f, ZK_OP_CLOSE_SESSION);
+    assert_false(f.txn.close_session_has_paths);
+    apply(&f);
+    assert_true(f.tree.ephemerals_count == 0);
+    end(&f);
+}
+
 static void test_an_acl_of_other_people_s_making(void **state)
 {
     (void)state;
@@ -364,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_the_last_sequence_number),
         cmocka_unit_test(test_a_failed_multi_leaves_no_record),
         cmocka_unit_test(test_close_session_without_paths),
+        cmocka_unit_test(test_zk4306_a_close_of_too_many_ephemerals),
         cmocka_unit_test(test_an_acl_of_other_people_s_making),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,11 @@ int32_t prep_close_session(struct prep_step *step)
     }
     tree_each_ephemeral(step->prep->tree, step->request->session_id, close_applied, &close);
     close_outstanding(&close);
-    if (has_paths) {
+    if (has_paths && step->out->len - count_at > step->prep->config->max_string_bytes / 2) {
+        /* More than a learner takes in one packet (ZOOKEEPER-4306). Without paths it means those
+         * that the tree has when it is applied, which are the same. */
+        step->out->len = count_at;
+    } else if (has_paths) {
         store_be32(step->out->data + count_at, (uint32_t)close.count);
     }
     return ZK_ERR_OK;
