@@ -97,7 +97,7 @@ def judge(recipes, history, one):
 def test_recipes_keep_their_promises(ensemble, commands, start_recipes, acts):
     one = ensemble()
     recipes = start_recipes(one, commands)
-    history = History(one.network.hosts_for("h"), workers=2, session_timeout=TIMEOUT_S).start()
+    history = History(one.network.hosts_for("h"), workers=2, session_timeout=10).start()
     nemesis = Nemesis(one, lambda: history.wait_progress(10), lambda name: recipes.journal.add(f"act {name}"))
     if SOAK_S:
         nemesis.soak(SOAK_S, acts)
