@@ -134,6 +134,14 @@ void client_abandon(struct client *client);
 /* What history knows of this connection; NULL when no client has made it. */
 struct connection *client_connection_of(const struct net_conn *conn);
 
+/* ---- client_zxid.c: C1, C4, C5, C6 ---- */
+
+/* Somebody has been shown this zxid. */
+void client_note_told(struct world *world, int64_t zxid);
+
+/* Is it one that this reply may carry? Then the client has seen it. */
+void client_check_zxid(struct client *client, const struct request *request, int64_t zxid);
+
 /* ---- client_work.c: what to do next ---- */
 
 /* The next operation of the client's own, in the history's pool. */

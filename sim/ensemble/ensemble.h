@@ -21,8 +21,8 @@
  *     Z-INV10     a log file goes on without a gap
  *     Z-INV11     the epochs on a disk never go back; current <= accepted
  *     Z-INV12     at one zxid all have the same digest, the logged one; in the end the same tree
- *     Z-INV13     who looks for a leader stands for votes that it was told, none worse than its own; a
- *                 quorum that has no more has elected who leads (votes.c)
+ *     Z-INV13     who looks for a leader stands for votes that it was told, none worse than its
+ *                 own; a quorum that has no more has elected who leads (votes.c)
  *     Z-LIVE1, 2  after the healing: a leader, all members at the end of G, every client answered
  *     C1-C5, W1-W5, S2-S6   as for one server, by sim/check.h over G
  *     S1          no leader lets a session expire before its timeout, by the leader's own clock and
