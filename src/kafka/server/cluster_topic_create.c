@@ -144,18 +144,6 @@ static int16_t assign(struct cluster *cluster,
     return 0;
 }
 
-static bool has_duplicate(const int32_t *ids, int32_t count)
-{
-    for (int32_t i = 0; i < count; i++) {
-        for (int32_t j = 0; j < i; j++) {
-            if (ids[i] == ids[j]) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* The whole assignment as Scala prints it. */
 static void tell_duplicate(const struct cluster_new_topic *topic, struct errmsg *message)
 {
@@ -189,7 +177,7 @@ static int16_t take_assignment(struct arena *arena,
             errmsg_set(message, 0, "a partition must have from 1 to %d replicas", ZK_REPLICAS_MAX);
             return KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
         }
-        if (has_duplicate(topic->assignment[i], count)) {
+        if (topics_ids_repeat(topic->assignment[i], count)) {
             tell_duplicate(topic, message);
             return KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
         }
@@ -563,7 +551,7 @@ static int16_t take_new_assignment(struct cluster *cluster,
                        number);
             return KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT;
         }
-        if (has_duplicate(ids, count)) {
+        if (topics_ids_repeat(ids, count)) {
             struct buffer text;
             buffer_init(&text, 512);
             topics_print_ids(&text, ids, count);

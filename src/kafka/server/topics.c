@@ -1,6 +1,8 @@
 /* topics.c - see topics.h. */
 #include "kafka/server/topics.h"
 
+#include <stdlib.h>
+
 #include "base/memory.h"
 #include "generated/kafka/constants.h"
 #include "kafka/core/uuid_text.h"
@@ -142,6 +144,30 @@ struct topic *topics_find(const struct topics *topics, struct slice name)
 struct topic *topics_find_id(const struct topics *topics, const struct codec_uuid *id)
 {
     return bytes_map_get(&topics->by_id, slice_of(id->bytes, sizeof id->bytes));
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    int32_t a = *(const int32_t *)left;
+    int32_t b = *(const int32_t *)right;
+    return (a > b) - (a < b);
+}
+
+bool topics_ids_repeat(const int32_t *ids, int32_t count)
+{
+    if (count < 2) {
+        return false;
+    }
+    /* As many as a request may hold: not each with each. */
+    size_t size = (size_t)count * sizeof *ids;
+    int32_t *sorted = memcpy(mem_alloc(size), ids, size);
+    bool repeats = false;
+    qsort(sorted, (size_t)count, sizeof *sorted, compare_ids);
+    for (int32_t i = 1; i < count && !repeats; i++) {
+        repeats = sorted[i] == sorted[i - 1];
+    }
+    mem_free(sorted, size);
+    return repeats;
 }
 
 void topics_print_ids(struct buffer *out, const int32_t *ids, int32_t count)

@@ -108,6 +108,9 @@ struct broker_info *topics_broker(const struct topics *topics, int32_t id);
 /* 0, or INVALID_TOPIC_EXCEPTION with Apache's sentence. */
 int16_t topics_check_name(struct slice name, struct errmsg *message);
 
+/* Does one stand twice? */
+bool topics_ids_repeat(const int32_t *ids, int32_t count);
+
 /* "1, 2": as many as there is room for in `out`. */
 void topics_print_ids(struct buffer *out, const int32_t *ids, int32_t count);
 

@@ -113,14 +113,14 @@ static struct slice judge_replicas(struct request *request,
     if (count == 0) {
         return SLICE_LIT("Empty replica list specified in partition reassignment.");
     }
+    if (topics_ids_repeat(ids, count)) {
+        errmsg_set(&message, 0,
+                   "Duplicate replica ids in partition reassignment replica list: "
+                   "ArrayBuffer(%.*s)",
+                   LOG_SLICE(id_list(request, ids, count)));
+        return say(request, &message);
+    }
     for (int32_t i = 0; i < count; i++) {
-        if (has_id(ids, i, ids[i])) {
-            errmsg_set(&message, 0,
-                       "Duplicate replica ids in partition reassignment replica list: "
-                       "ArrayBuffer(%.*s)",
-                       LOG_SLICE(id_list(request, ids, count)));
-            return say(request, &message);
-        }
         is_negative |= ids[i] < 0;
     }
     if (is_negative) {
