@@ -46,8 +46,7 @@ static void forget_freed_names(struct log_dir *dir)
 
 void log_dir_init_freed_names(struct log_dir *dir)
 {
-    static const struct hash_key key = {0, 0};
-    bytes_map_init(&dir->freed_names, key);
+    bytes_map_init(&dir->freed_names, dir->store->name_key);
 }
 
 void log_store_claim_name(struct log_store *store, struct slice name)

@@ -234,7 +234,6 @@ int log_store_open(struct runtime *runtime,
                    struct log_store **opened,
                    struct errmsg *message)
 {
-    struct hash_key key;
     if (options->dir_count == 0 || options->dir_count > LOG_STORE_DIRS_MAX) {
         return errmsg_set(message, ERR_CONFIG, "log.dirs: 1 to %d directories are needed",
                           LOG_STORE_DIRS_MAX);
@@ -251,8 +250,8 @@ int log_store_open(struct runtime *runtime,
     meta_properties_init(&store->meta);
     list_init(&store->jobs);
     store->pool = segment_pool_new(segment_budget(runtime, &options->tuning));
-    runtime_random(runtime, &key, sizeof key);
-    bytes_map_init(&store->logs, key);
+    runtime_random(runtime, &store->name_key, sizeof store->name_key);
+    bytes_map_init(&store->logs, store->name_key);
     store->timer.runtime = runtime; /* its function comes with the upkeep */
     int error = open_dirs(store, options, message);
     if (error != 0) {

@@ -52,6 +52,7 @@ struct log_store {
     struct meta_properties meta; /* of the directories, or what was settled */
     struct meta_properties *dir_metas;
     bool *dir_has_meta;
+    struct hash_key name_key;  /* clients choose names */
     struct bytes_map logs;     /* by name */
     struct segment_pool *pool; /* of all logs */
     struct list jobs;
