@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from peers import Ensemble, Namespaces, PeerUnavailable, namespaces_work, samsa_program  # noqa: E402
 from test_zk_ensembles import NEW, settle  # noqa: E402
 from zk_history import History  # noqa: E402
+from zk_nemesis import process_of  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not namespaces_work(), reason="needs the right to make network namespaces")
 
@@ -129,10 +130,3 @@ def test_a_server_that_is_paused(ensemble, who):
     one.wait_serving()
     history.wait_progress(40)
     settle(history, one)
-
-
-def process_of(server):
-    """`ip netns exec` replaces itself by the command, and zkServer.sh by the program."""
-    name = Path(f"/proc/{server.pid}/comm").read_text(encoding="utf-8").strip()
-    assert name not in ("ip", "bash", "sh"), f"process {server.pid} is {name}, not the server"
-    return server.pid
