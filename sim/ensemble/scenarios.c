@@ -338,7 +338,16 @@ static enum step_result cut_has_failed(struct scenario *scenario)
 static enum step_result hero_can_cut(struct scenario *scenario)
 {
     scenario->hero->disk.faults = scenario->ensemble->base.options.disk;
-    return scenario->hero->view.is_serving ? STEP_DONE : STEP_WAITS;
+    if (!scenario->hero->view.is_serving || grown(scenario) < 2) {
+        return STEP_WAITS;
+    }
+    member_kill(scenario->hero); /* what has its log made of it? */
+    return STEP_DONE;
+}
+
+static enum step_result hero_is_back(struct scenario *scenario)
+{
+    return scenario->hero->view.is_serving && grown(scenario) > 1 ? STEP_DONE : STEP_WAITS;
 }
 
 /* ---- stories --------------------------------------------------------------------------------- */
@@ -360,7 +369,7 @@ static scenario_step *const never_had[] = {
 };
 
 static scenario_step *const cut_fails[] = {
-    choose_for_cut_fails, leader_is_left, cut_has_failed, hero_can_cut, NULL,
+    choose_for_cut_fails, leader_is_left, cut_has_failed, hero_can_cut, hero_is_back, NULL,
 };
 
 static const struct {
