@@ -243,9 +243,10 @@ static int fill_chunk(struct clean_pass *pass, size_t want)
 static int next_batch(struct clean_pass *pass, struct batch_view *view)
 {
     size_t need = BATCH_LOG_OVERHEAD;
+    const struct segment *reading = pass->reading;
+    ASSERT(reading != NULL);
     for (int attempt = 0; attempt < 3; attempt++) {
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): set while the pass runs */
-        if (pass->position >= pass->reading->size) {
+        if (pass->position >= reading->size) {
             return ERR_END;
         }
         size_t skip = (size_t)(pass->position - pass->chunk_at);
@@ -257,7 +258,7 @@ static int next_batch(struct clean_pass *pass, struct batch_view *view)
             pass->position += view->bytes.len;
             return batch_check_crc(view) == 0 ? 0 : ERR_CORRUPT;
         }
-        if (error != ERR_TRUNCATED || need > pass->reading->size - pass->position) {
+        if (error != ERR_TRUNCATED || need > reading->size - pass->position) {
             return ERR_CORRUPT;
         }
         error = fill_chunk(pass, need);

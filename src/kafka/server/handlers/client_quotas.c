@@ -433,8 +433,7 @@ static bool set_value(struct altering *altering,
 static bool make_entries(struct altering *altering, struct slice type, struct slice name)
 {
     struct arena *arena = &altering->wait->arena;
-    size_t known_count;
-    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): each was filled above */
+    size_t known_count = 0;
     const struct config_entry *known = cluster_config(altering->wait->broker->cluster, type, name,
                                                       &known_count);
     altering->entries = ARENA_ARRAY(arena, struct config_entry,
@@ -461,7 +460,7 @@ static void alter(struct admin_wait *wait, int32_t index, bool validate_only)
 {
     const struct kafka_alter_client_quotas_request *body = wait->request->body;
     struct altering altering = {.wait = wait, .index = index, .wanted = &body->entries[index]};
-    struct slice type;
+    struct slice type = SLICE_NULL;
     struct buffer path;
     buffer_init(&path, NAME_BYTES_MAX);
     if (entity_path(&altering, &type, &path) &&
@@ -469,7 +468,6 @@ static void alter(struct admin_wait *wait, int32_t index, bool validate_only)
         if (validate_only) {
             admin_wait_set(wait, index, 0, NULL);
         } else {
-            /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): each was filled above */
             cluster_set_config(wait->broker->cluster, type, buffer_slice(&path), altering.entries,
                                altering.count, admin_wait_item(wait, index));
         }
