@@ -50,6 +50,13 @@ def ensemble(tmp_path):
         one.stop()
 
 
+def under_load(ensemble, kinds):
+    one = ensemble(kinds).start()
+    history = History(one.hosts).start()
+    history.wait_progress(60)
+    return one, history
+
+
 def refuses_writes(one, member_id, timeout):
     """Is a write through that member alone turned away (or does it not even come in) until the timeout?"""
     client = KazooClient(hosts=one.servers[member_id].hosts, timeout=4, connection_retry={"max_tries": 0},
@@ -67,9 +74,7 @@ def refuses_writes(one, member_id, timeout):
 
 @pytest.mark.parametrize("kinds", [("samsa",) * 3, (NEW, "samsa", NEW)], ids=lambda kinds: "-".join(kinds))
 def test_a_leader_that_is_cut_off_is_replaced(ensemble, kinds):
-    one = ensemble(kinds).start()
-    history = History(one.hosts).start()
-    history.wait_progress(60)
+    one, history = under_load(ensemble, kinds)
     old = one.leader()
     one.network.cut(old)
     one.wait_leader(but=(old,), timeout=REPLACED_S)
@@ -81,9 +86,7 @@ def test_a_leader_that_is_cut_off_is_replaced(ensemble, kinds):
 
 
 def test_a_minority_stops_serving_and_comes_back(ensemble):
-    one = ensemble(("samsa",) * 3).start()
-    history = History(one.hosts).start()
-    history.wait_progress(60)
+    one, history = under_load(ensemble, ("samsa",) * 3)
     alone = one.leader()
     others = [i for i in one.servers if i != alone]
     for i in others:
@@ -98,9 +101,7 @@ def test_a_minority_stops_serving_and_comes_back(ensemble):
 
 
 def test_a_leader_that_hears_but_is_not_heard(ensemble):
-    one = ensemble(("samsa",) * 3).start()
-    history = History(one.hosts).start()
-    history.wait_progress(60)
+    one, history = under_load(ensemble, ("samsa",) * 3)
     mute = one.leader()
     others = [i for i in one.servers if i != mute]
     for i in others:
@@ -115,9 +116,7 @@ def test_a_leader_that_hears_but_is_not_heard(ensemble):
 
 @pytest.mark.parametrize("who", ["leader", "follower"])
 def test_a_server_that_is_paused(ensemble, who):
-    one = ensemble(("samsa",) * 3).start()
-    history = History(one.hosts).start()
-    history.wait_progress(60)
+    one, history = under_load(ensemble, ("samsa",) * 3)
     leader = one.leader()
     paused = leader if who == "leader" else one.followers()[0]
     os.kill(process_of(one.servers[paused]), signal.SIGSTOP)
