@@ -199,8 +199,8 @@ static bool is_refused(struct checker *checker, const struct txn_record *txn)
     if (!many_are_there(many)) {
         return false;
     }
-    if (txn->type == OP_ERROR &&
-        (cause->operation->is_malformed || cause->operation->type == OP_RECONFIG)) {
+    bool is_unknown = cause->operation->type == OP_RECONFIG && many->check_reconfig == NULL;
+    if (txn->type == OP_ERROR && (cause->operation->is_malformed || is_unknown)) {
         return true; /* a learner has passed it on, the leader says no */
     }
     bool is_ended = session->closed_zxid != 0 && has_error(txn, E_SESSION_EXPIRED);
@@ -272,6 +272,7 @@ static void check_caused_txn(struct checker *checker, const struct txn_record *t
 {
     struct model *model = &checker->model;
     struct request *cause = checker->cause;
+    const struct many_servers *many = &checker->world->many;
     struct txn_record expected;
     if (is_refused(checker, txn)) {
         cause->logged_zxid = txn->zxid;
@@ -279,6 +280,13 @@ static void check_caused_txn(struct checker *checker, const struct txn_record *t
     }
     check_order(checker, txn);
     if (world_is_over(checker->world)) {
+        return;
+    }
+    if (cause->operation->type == OP_RECONFIG && many->check_reconfig != NULL) {
+        const char *problem = many->check_reconfig(many->ctx, cause, txn);
+        if (problem != NULL) {
+            check_fail(checker, "Z-INV14: a reconfig %s (error %d)", problem, txn->parts[0].error);
+        }
         return;
     }
     model_predict(model, cause->operation, &cause->identity, txn->client_id, &expected);

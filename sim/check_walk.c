@@ -372,12 +372,31 @@ static bool skips_body(const struct checker *checker, const struct operation *op
 {
     /* Each server of an ensemble makes this node for itself. */
     if (many_are_there(&checker->world->many) &&
-        slice_equal_cstr(operation->path, "/zookeeper/config")) {
+        (operation->type == OP_RECONFIG ||
+         slice_equal_cstr(operation->path, "/zookeeper/config"))) {
         return true;
     }
     /* Quota counts after clients have written them are nobody's promise. */
     return checker->model.config.has_dirty_quota &&
            slice_starts_with(operation->path, SLICE_LIT("/zookeeper/quota"));
+}
+
+/* What the node of the configuration holds is what the reconfigs of G say. */
+static void check_config(struct checker *checker, const struct request *request)
+{
+    const struct many_servers *many = &checker->world->many;
+    bool is_reconfig = request->operation->type == OP_RECONFIG;
+    bool is_read = request->operation->type == OP_GET_DATA &&
+                   slice_equal_cstr(request->operation->path, "/zookeeper/config");
+    if (many->check_config == NULL || request->error != 0 || (!is_reconfig && !is_read)) {
+        return;
+    }
+    struct cursor cursor = cursor_of(request->body);
+    const char *problem = many->check_config(many->ctx, checker->zxid, get_text(&cursor));
+    if (problem != NULL) {
+        check_fail(checker, "Z-INV14: /zookeeper/config, as client %d was told, %s",
+                   request->connection->client, problem);
+    }
 }
 
 static void compare_reply(struct checker *checker,
@@ -415,6 +434,7 @@ static void compare_reply(struct checker *checker,
                    (const char *)operation->path.ptr, walker->connection->client, sorted.len,
                    expected.len, same);
     }
+    check_config(checker, request);
     bytes_release(&sorted);
     checker->world->marks->checked_replies += 1;
 }

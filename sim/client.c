@@ -286,7 +286,7 @@ const struct operation *client_auth(struct client *client, uint8_t user)
     struct operation *auth = POOL_NEW(&client->world->history.pool, struct operation);
     auth->type = OP_AUTH;
     auth->path = SLICE_LIT("digest");
-    auth->data = slice_of_cstr(auth_user_words[user]);
+    auth->data = slice_of_cstr(user == AUTH_SUPER ? AUTH_SUPER_WORD : auth_user_words[user]);
     auth->mode = user;
     return auth;
 }
@@ -296,7 +296,9 @@ static void client_log_in(struct client *client, const struct operation *auth)
 {
     client_send(client, auth, XID_AUTH);
     struct identity *identity = &client->connection->identity;
-    if (slice_equal_cstr(auth->path, "digest")) {
+    if (auth->mode == AUTH_SUPER) {
+        identity->is_super = true;
+    } else if (slice_equal_cstr(auth->path, "digest")) {
         identity->users[identity->user_count++] = (uint8_t)auth->mode;
     }
 }
@@ -339,6 +341,9 @@ static void session_opened(struct client *client, int64_t id, int32_t timeout_ms
     set_state(client, CLIENT_READY);
     for (uint8_t i = 0; i < client->wanted.user_count; i++) {
         client_log_in(client, client_auth(client, client->wanted.users[i]));
+    }
+    if (many_are_there(&world->many) && client->index == world->many.super_client) {
+        client_log_in(client, client_auth(client, AUTH_SUPER));
     }
     const struct operation *watches = client_watches_again(client);
     if (watches != NULL) {

@@ -393,6 +393,10 @@ static enum work_kind draw_kind(struct client *client)
 const struct operation *client_choose(struct client *client)
 {
     struct operation *operation = POOL_NEW(pool_of(client), struct operation);
+    const struct many_servers *many = &client->world->many;
+    if (many->choose_work != NULL && many->choose_work(many->ctx, client, operation)) {
+        return operation;
+    }
     enum work_kind kind = draw_kind(client);
     marks_work(client->world->marks, kind);
     switch (kind) {

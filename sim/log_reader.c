@@ -103,6 +103,7 @@ static void get_part(struct cursor *cursor, int32_t type, struct txn_part *part)
         part->path = get_text(cursor);
         break;
     case OP_SET_DATA:
+    case OP_RECONFIG:
         part->path = get_text(cursor);
         part->data = get_text(cursor);
         part->version = get_i32(cursor);

@@ -393,7 +393,10 @@ static void answer_part(struct model *model, const struct txn_part *part)
         put_text(out, part->path);
     }
     bool has_stat = (is_create && part->type != OP_CREATE) || part->type == OP_SET_DATA ||
-                    part->type == OP_SET_ACL;
+                    part->type == OP_SET_ACL || part->type == OP_RECONFIG;
+    if (part->type == OP_RECONFIG) {
+        put_text(out, part->data);
+    }
     if (has_stat) {
         answer_stat(model, part->path);
     }
@@ -431,6 +434,7 @@ static bool apply_part(struct model *model,
     case OP_DELETE_CONTAINER:
         return apply_delete(model, part->path, txn->zxid);
     case OP_SET_DATA:
+    case OP_RECONFIG:
         return apply_set_data(model, txn, part);
     case OP_SET_ACL:
         return apply_set_acl(model, part);

@@ -102,6 +102,16 @@ static void put_watches(struct bytes *out, const struct operation *operation)
     }
 }
 
+static void put_reconfig(struct bytes *out, const struct operation *operation)
+{
+    put_text(out, operation->path);
+    if (!operation->is_malformed) {
+        put_text(out, operation->data);
+        put_text(out, operation->new_members);
+        put_i64(out, operation->from_version);
+    }
+}
+
 static void put_one(struct bytes *out, const struct operation *operation)
 {
     switch (operation->type) {
@@ -144,6 +154,9 @@ static void put_one(struct bytes *out, const struct operation *operation)
         put_text(out, operation->path);
         put_text(out, operation->data);
         break;
+    case OP_RECONFIG:
+        put_reconfig(out, operation);
+        break;
     case OP_MULTI:
     case OP_MULTI_READ:
         put_multi(out, operation);
@@ -183,6 +196,7 @@ bool operation_is_write(int32_t type)
     case OP_SET_DATA:
     case OP_SET_ACL:
     case OP_MULTI:
+    case OP_RECONFIG:
     case OP_CLOSE_SESSION:
         return true;
     default:

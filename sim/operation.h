@@ -6,11 +6,17 @@
 
 #define AUTH_USERS 4
 
+/* An auth's `mode` that is no number of a user: who it is may do everything. */
+#define AUTH_SUPER 255
+#define AUTH_SUPER_WORD "super:secret"
+#define AUTH_SUPER_ID "super:lK75jTNcA+U9vtVEw5vB51mj/w4="
+
 /* Who a connection is: its address, and the users whose passwords it has shown, in that order. */
 struct identity {
     uint8_t ip_last; /* 10.0.0.n */
     uint8_t user_count;
     uint8_t users[AUTH_USERS];
+    bool is_super;
 };
 
 /* The scheme "digest"'s ids of the users: "user0:<hash>". */
@@ -76,6 +82,9 @@ struct operation {
     struct operation *parts; /* of a multi */
     int32_t part_count;
     int64_t relative_zxid; /* setWatches */
+    /* Of a reconfig: who joins (path), who leaves (data), or all; on which version. */
+    struct slice new_members;
+    int64_t from_version;
     struct path_list lists[LIST_KINDS];
 };
 

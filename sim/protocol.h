@@ -48,6 +48,8 @@ enum sim_error {
     E_MARSHALLING = -5,
     E_UNIMPLEMENTED = -6,
     E_BAD_ARGUMENTS = -8,
+    E_NEW_CONFIG_NO_QUORUM = -13,
+    E_RECONFIG_IN_PROGRESS = -14,
     E_NO_NODE = -101,
     E_NO_AUTH = -102,
     E_BAD_VERSION = -103,

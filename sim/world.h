@@ -9,6 +9,7 @@
 #define SIM_WORLD_H
 
 #include "sim/client.h"
+#include "sim/log_reader.h"
 #include "sim/marks.h"
 #include "sim/server.h"
 #include "sim/stranger.h"
@@ -28,6 +29,15 @@ struct many_servers {
     void (*opened)(void *ctx, struct client *client);
     /* The server that it has dialled does not know its session (any more). */
     void (*refused)(void *ctx, struct client *client);
+    /* What it asks for next, if not what clients do by themselves; NULL: nobody decides that. */
+    bool (*choose_work)(void *ctx, struct client *client, struct operation *operation);
+    /* NULL, or what is wrong: with a reconfig's transaction; with what the node of the
+     * configuration holds at that zxid. Without them neither is compared. */
+    const char *(*check_reconfig)(void *ctx,
+                                  const struct request *cause,
+                                  const struct txn_record *txn);
+    const char *(*check_config)(void *ctx, int64_t zxid, struct slice text);
+    int super_client; /* who logs in as the super user; < 0: nobody */
     void *ctx;
     /* What sync shows is at least what anybody had seen when it was asked for. Upstream's leader
      * answers from what it knows itself, so one that was deposed and does not know may be behind.

@@ -4,6 +4,7 @@
  */
 #include "sim/config_writer.h"
 #include "sim/ensemble/onlookers.h"
+#include "sim/ensemble/reconfigurer.h"
 #include "sim/ensemble/scenarios.h"
 
 #include <inttypes.h>
@@ -16,9 +17,19 @@ static const struct {
     uint64_t high_ms;
 } faults[ENSEMBLE_FAULT_KINDS] = {
 #define X(name, text, low, high) [ENSEMBLE_FAULT_##name] = {text, low, high},
-    ENSEMBLE_FAULTS(X)
+    ENSEMBLE_FAULTS(X) RECONFIG_FAULTS(X)
 #undef X
 };
+
+uint64_t ensemble_fault_low_ms(enum ensemble_fault fault)
+{
+    return faults[fault].low_ms;
+}
+
+uint64_t ensemble_fault_high_ms(enum ensemble_fault fault)
+{
+    return faults[fault].high_ms;
+}
 
 const char *ensemble_fault_name(enum ensemble_fault fault)
 {
@@ -30,7 +41,7 @@ static void draw_faults(struct ensemble_options *options, struct random *random)
 {
     bool is_calm = random_once_in(random, 12);
     uint64_t once_in = random_between(random, 3, 10);
-    for (size_t kind = 0; kind < ENSEMBLE_FAULT_KINDS; kind++) {
+    for (size_t kind = 0; kind < ENSEMBLE_FAULT_FIRST_RECONFIG; kind++) {
         uint64_t gap_ms = random_spread(random, faults[kind].low_ms, faults[kind].high_ms);
         bool is_left_out = !random_once_in(random, once_in) || is_calm;
         options->fault_gap_ns[kind] = is_left_out ? 0 : gap_ms * NS_PER_MS;
@@ -132,7 +143,11 @@ size_t ensemble_world_config(const struct ensemble_options *options,
 {
     struct config_writer writer = {.text = text, .size = CONFIG_BYTES_MAX};
     config_writer_add(&writer, "%s", options->config_text);
-    if (options->member_count > 1) {
+    if (options->has_reconfig || options->has_groups) {
+        char servers[MEMBERSHIP_TEXT_MAX];
+        (void)membership_text(&options->first, '\n', servers);
+        config_writer_add(&writer, "%s", servers);
+    } else if (options->member_count > 1) {
         add_servers(options, id, &writer);
     }
     return writer.len;
@@ -201,6 +216,8 @@ void ensemble_options_draw(struct ensemble_options *options,
     }
     adapt_base(base, &random);
     draw_config(options, &random);
+    membership_draw(options, base, member_count > 0 ? 0 : seed);
+    membership_draw_lines(options, seed);
     clocks_draw(options);
     scenario_draw(options, base);
     parse_config(options, base);

@@ -4,6 +4,7 @@
 
 #include "sim/check.h"
 #include "sim/ensemble/onlookers.h"
+#include "sim/ensemble/reconfigurer.h"
 #include "sim/ensemble/scenarios.h"
 #include "sim/log_sim.h"
 
@@ -90,7 +91,11 @@ void ensemble_world_init(struct ensemble_world *ensemble,
     ensemble->base.network.resolve_ctx = ensemble;
     random_init(&random, seed ^ 0x6661756c7473);
     random_split(&random, 1, &ensemble->nemesis);
-    ghost_init(&ensemble->ghost);
+    if (!ensemble->options.has_reconfig && !ensemble->options.has_groups) {
+        membership_draw(&ensemble->options, &base, 0); /* a scenario may have changed how many */
+    }
+    ghost_init(&ensemble->ghost, &ensemble->options.first);
+    reconfigurer_init(ensemble);
     taps_init(ensemble);
     sessions_init(ensemble);
     votes_init(ensemble);
@@ -194,17 +199,23 @@ static bool enough_was_done(struct ensemble_world *ensemble)
     return ensemble->base.history.answered >= ensemble->base.options.request_limit;
 }
 
+static bool is_member(const struct member *member)
+{
+    return membership_has(memberships_last(&member->ensemble->ghost.memberships), member->id);
+}
+
 /* Z-LIVE1, Z-LIVE2: one leader, and all of G everywhere. */
 static bool all_serve(struct ensemble_world *ensemble)
 {
     int leaders = 0;
+    reconfigurer_mend(ensemble);
     for (int i = 0; i < ensemble->options.member_count; i++) {
         const struct member *member = &ensemble->members[i];
         ensemble->waiting_for = member->is_observer ? "an observer" : "a voter";
-        if (member->state != MEMBER_UP || !member->view.is_serving) {
+        if (is_member(member) && (member->state != MEMBER_UP || !member->view.is_serving)) {
             return false;
         }
-        leaders += member->view.is_leader;
+        leaders += member->state == MEMBER_UP && member->view.is_leader;
     }
     ensemble->waiting_for = leaders == 0 ? "a leader" : "the end of a second leader";
     return leaders == 1;
@@ -217,7 +228,8 @@ static bool all_are_even(struct ensemble_world *ensemble)
     }
     for (int i = 0; i < ensemble->options.member_count; i++) {
         ensemble->waiting_for = "the end of the log everywhere";
-        if (ensemble->members[i].view.zxid < ghost_last_txn(ensemble)) {
+        const struct member *member = &ensemble->members[i];
+        if (is_member(member) && member->view.zxid < ghost_last_txn(ensemble)) {
             return false;
         }
     }
@@ -259,7 +271,8 @@ static bool sessions_settled(struct ensemble_world *ensemble)
     }
     ensemble->waiting_for = "the end of a session";
     for (int i = 0; i < ensemble->options.member_count; i++) {
-        if (member_session_count(&ensemble->members[i]) != live) {
+        struct member *member = &ensemble->members[i];
+        if (is_member(member) && member_session_count(member) != live) {
             return false;
         }
     }
@@ -292,13 +305,16 @@ static void compare_trees(struct ensemble_world *ensemble)
             .order = history->order,
             .ns = ensemble->base.schedule.now_ns,
         };
+        if (!is_member(&ensemble->members[i])) {
+            continue;
+        }
         member_fingerprint(&ensemble->members[i], &record);
-        if (i == 0) {
+        if (first.nodes == 0) {
             first = record;
         } else if (record.fingerprint != first.fingerprint || record.nodes != first.nodes) {
             ensemble_world_fail(ensemble,
                                 "Z-INV12: at 0x%" PRIx64 " member %d has %" PRIu64
-                                " nodes in another state than member 1 with %" PRIu64,
+                                " nodes in another state than another member with %" PRIu64,
                                 record.zxid, i + 1, record.nodes, first.nodes);
         }
     }
@@ -375,8 +391,10 @@ static void start_all(struct ensemble_world *ensemble)
     struct schedule *schedule = &ensemble->base.schedule;
     for (int i = 0; i < ensemble->options.member_count; i++) {
         uint64_t after_ns = random_spread(&ensemble->nemesis, NS_PER_MS, START_SPREAD_NS);
-        schedule_at(schedule, schedule->now_ns + after_ns, on_first_start, &ensemble->members[i],
-                    0);
+        if (!ensemble->members[i].is_out) {
+            schedule_at(schedule, schedule->now_ns + after_ns, on_first_start,
+                        &ensemble->members[i], 0);
+        }
     }
     for (int i = 0; i < ensemble->base.options.client_count; i++) {
         client_start(&ensemble->base.clients[i]);

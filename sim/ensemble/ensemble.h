@@ -36,9 +36,9 @@
 #define SIM_ENSEMBLE_ENSEMBLE_H
 
 #include "base/map.h"
+#include "sim/ensemble/quorums.h"
 #include "sim/world.h"
 
-#define MEMBERS_MAX 7
 #define CLIENT_PORT 2181
 #define QUORUM_PORT 2888
 #define ELECTION_PORT 3888
@@ -105,9 +105,24 @@ struct node;
     X(STRANGER_QUORUM, "stranger's bytes on the quorum port", 300, 4000)          \
     X(STRANGER_ELECTION, "stranger's bytes on the election port", 300, 4000)
 
+/* Of runs in which the configuration changes; they are drawn apart. */
+#define RECONFIG_FAULTS(X)                                                                \
+    X(MACHINE_OFFERED, "machine set up that is to join", 500, 3000)                       \
+    X(RECONFIG_JOIN, "reconfig: a machine joins", 500, 4000)                              \
+    X(RECONFIG_LEAVE, "reconfig: a member leaves", 800, 6000)                             \
+    X(RECONFIG_ROLE, "reconfig: a voter observes, or the reverse", 800, 6000)             \
+    X(RECONFIG_PORTS, "reconfig: a member gets other ports", 800, 6000)                   \
+    X(RECONFIG_WHOLE, "reconfig: all members named anew", 800, 6000)                      \
+    X(RECONFIG_LEADER, "reconfig: the leader leaves, observes or moves", 800, 6000)       \
+    X(RECONFIG_WRONG, "reconfig: wrong input", 500, 5000)                                 \
+    X(KILL_IN_RECONFIG, "leader ended while a reconfig was not committed yet", 100, 2000) \
+    X(AWAY, "member away while the others go on", 1500, 9000)
+
 enum ensemble_fault {
 #define X(name, text, low, high) ENSEMBLE_FAULT_##name,
-    ENSEMBLE_FAULTS(X)
+    ENSEMBLE_FAULTS(X) ENSEMBLE_FAULT_FIRST_RECONFIG,
+    ENSEMBLE_FAULT_LAST_BEFORE = ENSEMBLE_FAULT_FIRST_RECONFIG - 1,
+    RECONFIG_FAULTS(X)
 #undef X
     ENSEMBLE_FAULT_KINDS,
 };
@@ -137,6 +152,15 @@ enum ensemble_fault {
     X(DISK_GAVE_UP, "a member ended itself because of its disk")                      \
     X(WIPED_CAME_BACK, "a member with an empty disk served again")                    \
     X(ALL_DOWN, "no member was up")                                                   \
+    X(RECONFIGURED, "a reconfig was committed")                                       \
+    X(RECONFIG_REFUSED, "a reconfig was refused")                                     \
+    X(RECONFIG_NO_QUORUM, "a reconfig was refused: its voters do not follow")         \
+    X(RECONFIG_OUTSTANDING, "a leader ended with a reconfig outstanding")             \
+    X(JOINED, "a machine that had joined served")                                     \
+    X(REMOVED_LEADING, "a member was removed while it led")                           \
+    X(OLD_CONFIG, "a member came back with an old configuration")                     \
+    X(STRANGER_REFUSED, "a machine that is no member any more refused to start")      \
+    X(WEIGHTS_MATTERED, "a commit that needed the weights: no majority by count")     \
     X(OUTCOME_UNKNOWN, "a write without an answer was found in the log")              \
     X(OUTCOME_NOTHING, "a write without an answer was not found in the log")          \
     X(EVENT_MISSED, "an event was delivered after a reconnect")                       \
@@ -178,6 +202,10 @@ struct ensemble_campaign {
 size_t ensemble_campaign_print(const struct ensemble_campaign *campaign);
 const char *ensemble_fault_name(enum ensemble_fault fault);
 
+/* Mean time between two of a kind, in the shortest and the longest run. */
+uint64_t ensemble_fault_low_ms(enum ensemble_fault fault);
+uint64_t ensemble_fault_high_ms(enum ensemble_fault fault);
+
 /* ---- members --------------------------------------------------------------------------------- */
 
 enum member_state {
@@ -216,7 +244,9 @@ struct member_view {
     bool is_read_only;
     int64_t epoch;
     int64_t zxid;
-    uint64_t digest; /* 0: none */
+    int64_t config_version; /* in force */
+    int64_t seen_version;   /* the newest that it has heard of */
+    uint64_t digest;        /* 0: none */
     uint64_t sessions_expired;
     uint64_t syncs_by_diff;
     uint64_t syncs_by_trunc;
@@ -244,8 +274,11 @@ struct session_seen {
 
 struct member {
     struct ensemble_world *ensemble;
-    int id; /* 1.. */
-    bool is_observer;
+    int id;                     /* 1.. */
+    bool is_observer;           /* it has no vote: an observer, or no member at all */
+    bool is_out;                /* switched off, until the administrator sets it up */
+    bool is_new;                /* it has joined, and not served since */
+    uint64_t config_generation; /* the start since which its configuration is followed */
     enum member_state state;
     struct disk disk;
     struct zk_config config; /* as read at the last start */
@@ -290,6 +323,9 @@ void member_kill(struct member *member);
 void member_cut_power(struct member *member, enum disk_keep keep);
 void member_stop(struct member *member);
 
+/* Durably. */
+void member_write_file(struct disk *disk, const char *path, struct slice text);
+
 /* It is down: its disk is empty from here on. */
 void member_wipe(struct member *member);
 
@@ -301,6 +337,9 @@ void member_look(struct member *member, struct member_view *view);
 void member_check(struct member *member);
 void member_fingerprint(struct member *member, struct recovery_record *record);
 size_t member_session_count(const struct member *member);
+
+/* What it has in the node of the configuration; empty when there is nothing. */
+struct slice member_config_text(const struct member *member);
 
 /* Its vote; false: it has none, or a reconfiguration has named its leader. */
 bool member_look_vote(const struct member *member, struct vote_seen *vote);
@@ -327,11 +366,12 @@ struct ghost {
     size_t cap;
     struct u64_map proposals; /* zxid -> hash of the transaction + 1, on any disk */
     struct u64_map leaders;   /* epoch -> id of who served as its leader */
+    struct memberships memberships;
     int64_t newest_epoch;
     int64_t cut_zxid; /* of a mark */
 };
 
-void ghost_init(struct ghost *ghost);
+void ghost_init(struct ghost *ghost, const struct membership *first);
 void ghost_release(struct ghost *ghost);
 
 /* After a turn of the member: what it has applied, who it believes to be. */
@@ -345,6 +385,9 @@ void ghost_epochs(struct member *member);
 
 /* The same, when its names have changed since the last look. */
 void ghost_epochs_look(struct member *member);
+
+/* The member shows zxid, which is beyond the end of G: so it is committed. */
+void ghost_committed(struct member *member, int64_t zxid);
 
 /* The end of G: 0 when there is none. */
 int64_t ghost_zxid(const struct ensemble_world *ensemble);
@@ -374,12 +417,17 @@ struct ensemble_options {
     uint64_t seed;
     int member_count;
     int observer_count; /* the last members */
-    bool has_names;     /* server.N has names, not addresses */
+    struct membership first;
+    bool has_groups;
+    bool has_reconfig; /* then some of the machines are no members at first */
+    bool has_dynamic_file;
+    bool has_super;
+    bool has_names; /* server.N has names, not addresses */
     uint64_t check_every;
     uint64_t fault_gap_ns[ENSEMBLE_FAULT_KINDS];
+    char config_text[2048]; /* without what differs from member to member */
     int scenario;           /* enum scenario_kind, scenarios.h */
     int64_t counter_max;    /* so many zxids has an epoch; 0: as many as fit */
-    char config_text[1536]; /* without what differs from member to member */
     uint64_t init_ns;       /* initLimit */
     uint64_t sync_ns;
     int64_t clock_ppm[MEMBERS_MAX]; /* how wrong the monotonic clocks are */
@@ -392,6 +440,7 @@ struct ensemble_world {
     struct member members[MEMBERS_MAX];
     struct ghost ghost;
     struct random nemesis;
+    struct random reconfig_dice;
     bool is_healed;
     uint64_t healed_ns;
     uint64_t peer_faults; /* cuts that last, so that a healing of one does not end another */

@@ -10,6 +10,7 @@
 
 #include "sim/ensemble/faults.h"
 #include "sim/ensemble/onlookers.h"
+#include "sim/ensemble/reconfigurer.h"
 #include "sim/log_sim.h"
 
 #define DRIFT_STEP_NS (100 * NS_PER_MS)
@@ -286,7 +287,8 @@ static bool strike_no_space(struct ensemble_world *ensemble)
 static bool wipe(struct ensemble_world *ensemble)
 {
     struct member *member = some_member(ensemble, is_down);
-    if (member == NULL || (!member->is_observer && !ghost_can_spare(member))) {
+    bool may_matter = member != NULL && (!member->is_observer || ensemble->options.has_reconfig);
+    if (member == NULL || (may_matter && !ghost_can_spare(member))) {
         return false;
     }
     sim_trace("member %d gets an empty disk", member->id);
@@ -538,6 +540,16 @@ static bool (*const strikes[ENSEMBLE_FAULT_KINDS])(struct ensemble_world *ensemb
     [ENSEMBLE_FAULT_STRANGER_CLIENT] = faults_stranger_client,
     [ENSEMBLE_FAULT_STRANGER_QUORUM] = faults_stranger_quorum,
     [ENSEMBLE_FAULT_STRANGER_ELECTION] = faults_stranger_election,
+    [ENSEMBLE_FAULT_MACHINE_OFFERED] = reconfigurer_offer,
+    [ENSEMBLE_FAULT_RECONFIG_JOIN] = reconfigurer_join,
+    [ENSEMBLE_FAULT_RECONFIG_LEAVE] = reconfigurer_leave,
+    [ENSEMBLE_FAULT_RECONFIG_ROLE] = reconfigurer_role,
+    [ENSEMBLE_FAULT_RECONFIG_PORTS] = reconfigurer_ports,
+    [ENSEMBLE_FAULT_RECONFIG_WHOLE] = reconfigurer_whole,
+    [ENSEMBLE_FAULT_RECONFIG_LEADER] = reconfigurer_leader,
+    [ENSEMBLE_FAULT_RECONFIG_WRONG] = reconfigurer_wrong,
+    [ENSEMBLE_FAULT_KILL_IN_RECONFIG] = reconfigurer_kill_leader,
+    [ENSEMBLE_FAULT_AWAY] = reconfigurer_away,
 };
 
 static void on_strike(void *ctx, uint64_t kind)
@@ -589,6 +601,7 @@ void faults_heal(struct ensemble_world *ensemble)
         }
     }
     stranger_leave(&ensemble->base.stranger);
+    reconfigurer_mend(ensemble);
     for (int i = 0; i < ensemble->options.member_count; i++) {
         struct member *member = &ensemble->members[i];
         member->disk.faults = ensemble->base.options.disk;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "sim/ensemble/reconfigurer.h"
 #include "sim/log_reader.h"
 #include "sim/log_sim.h"
 
@@ -24,9 +25,10 @@
 
 static const struct hash_key proposal_key = {0x70726f706f73616c, 0x6f6e6520612d7a78};
 
-void ghost_init(struct ghost *ghost)
+void ghost_init(struct ghost *ghost, const struct membership *first)
 {
     *ghost = (struct ghost){0};
+    memberships_init(&ghost->memberships, first);
     u64_map_init(&ghost->proposals);
     u64_map_init(&ghost->leaders);
 }
@@ -35,6 +37,7 @@ void ghost_release(struct ghost *ghost)
 {
     u64_map_release(&ghost->proposals);
     u64_map_release(&ghost->leaders);
+    memberships_release(&ghost->memberships);
     heap_free(ghost->entries);
 }
 
@@ -231,11 +234,15 @@ static bool is_committed(const struct ensemble_world *ensemble, int64_t zxid)
     return count > 0 && ensemble->base.history.log[count - 1].zxid == zxid;
 }
 
+struct tally {
+    int have;
+    int voters;
+};
+
 static bool is_on_quorum(struct ensemble_world *ensemble,
                          int64_t zxid,
                          const struct member *without,
-                         int *have,
-                         int *voters);
+                         struct tally *tally);
 static bool has_durable_snapshot(struct member *member, int64_t zxid);
 
 static const struct log_place *find_place(const struct member_log *log, int64_t zxid)
@@ -266,14 +273,13 @@ static void check_cut(struct member *member, const struct log_place *old, size_t
         if (is_purged || find_place(&member->log, zxid) != NULL) {
             continue;
         }
-        int have = 0;
-        int voters = 0;
+        struct tally tally;
         if (is_committed(ensemble, zxid) && !has_durable_snapshot(member, zxid) &&
-            !is_on_quorum(ensemble, zxid, member, &have, &voters)) {
+            !is_on_quorum(ensemble, zxid, member, &tally)) {
             ensemble_world_fail(ensemble,
                                 "Z-INV9: member %d has cut 0x%" PRIx64
                                 ", which is committed and durable on %d other disks of %d only",
-                                member->id, zxid, have, voters);
+                                member->id, zxid, tally.have, tally.voters);
         } else {
             ensemble_world_mark(ensemble, ENSEMBLE_MARK_TAIL_CUT);
         }
@@ -389,34 +395,78 @@ bool ghost_has_durable(struct member *member, int64_t zxid)
 }
 
 /* Do so many voters, one perhaps left out, have it on their disks that no quorum can miss it? */
+static bool is_on_quorum_of(struct ensemble_world *ensemble,
+                            const struct membership *membership,
+                            int64_t zxid,
+                            const struct member *without,
+                            struct tally *tally)
+{
+    bool has[MEMBERS_MAX] = {false};
+    *tally = (struct tally){.voters = membership_voters(membership)};
+    for (int i = 0; i < ensemble->options.member_count; i++) {
+        struct member *member = &ensemble->members[i];
+        has[i] = member != without && membership_is_voter(membership, member->id) &&
+                 ghost_has_durable(member, zxid);
+        tally->have += has[i];
+    }
+    return membership_is_quorum(membership, has);
+}
+
+/* By the configuration in force at that zxid, or by that of today. */
 static bool is_on_quorum(struct ensemble_world *ensemble,
                          int64_t zxid,
                          const struct member *without,
-                         int *have,
-                         int *voters)
+                         struct tally *tally)
 {
-    *have = 0;
-    *voters = 0;
-    for (int i = 0; i < ensemble->options.member_count; i++) {
-        struct member *member = &ensemble->members[i];
-        if (!member->is_observer) {
-            *voters += 1;
-            *have += member != without && ghost_has_durable(member, zxid);
-        }
-    }
-    return *have * 2 > *voters;
+    const struct memberships *memberships = &ensemble->ghost.memberships;
+    const struct membership *then = memberships_at(memberships, zxid);
+    const struct membership *now = memberships_last(memberships);
+    return is_on_quorum_of(ensemble, then, zxid, without, tally) ||
+           (now != then && is_on_quorum_of(ensemble, now, zxid, without, tally));
 }
 
-/* Z-INV7, Z-INV9: now that it is committed. */
+/* Z-INV7, Z-INV9: now that it is committed. Z-INV14: a reconfig by the members of before, too. */
 static void check_quorum(struct ensemble_world *ensemble, int64_t zxid, const struct member *by)
 {
-    int have = 0;
-    int voters = 0;
-    if (!is_on_quorum(ensemble, zxid, NULL, &have, &voters)) {
+    const struct memberships *memberships = &ensemble->ghost.memberships;
+    const struct membership *after = memberships_at(memberships, zxid);
+    struct tally tally;
+    if (!is_on_quorum_of(ensemble, after, zxid, NULL, &tally)) {
         ensemble_world_fail(ensemble,
                             "Z-INV9: member %d shows 0x%" PRIx64 ", durable on %d of %d disks only",
-                            by->id, zxid, have, voters);
+                            by->id, zxid, tally.have, tally.voters);
+    } else if (tally.have * 2 <= tally.voters) {
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_WEIGHTS_MATTERED);
     }
+    bool is_reconfig = zxid > 0 && after->zxid == zxid;
+    if (is_reconfig && !is_on_quorum_of(ensemble, after - 1, zxid, NULL, &tally)) {
+        ensemble_world_fail(ensemble,
+                            "Z-INV14: member %d has configuration 0x%" PRIx64
+                            ", which is durable on %d disks of the %d voters of before only",
+                            by->id, zxid, tally.have, tally.voters);
+    }
+}
+
+/* Those up to `zxid`, which are committed with it. */
+static void check_reconfigs(struct ensemble_world *ensemble,
+                            int64_t before,
+                            int64_t zxid,
+                            const struct member *by)
+{
+    const struct memberships *memberships = &ensemble->ghost.memberships;
+    for (size_t i = memberships->count; i > 0 && memberships->list[i - 1].zxid > before; i--) {
+        if (memberships->list[i - 1].zxid < zxid) {
+            check_quorum(ensemble, memberships->list[i - 1].zxid, by);
+        }
+    }
+}
+
+/* With its disk empty it must not decide alone, and the others must not need what it had. */
+static bool decides_alone(const struct member *member)
+{
+    bool agrees[MEMBERS_MAX] = {false};
+    agrees[member->id - 1] = true;
+    return membership_is_quorum(memberships_last(&member->ensemble->ghost.memberships), agrees);
 }
 
 int64_t ghost_log_end(struct member *member)
@@ -430,7 +480,8 @@ bool ghost_can_spare(struct member *member)
     struct ensemble_world *ensemble = member->ensemble;
     int64_t last = ghost_last_txn(ensemble);
     follow(member, INT64_MAX);
-    if (ensemble->options.member_count < 3 || last == 0 || log_end(&member->log) > last) {
+    if (ensemble->options.member_count < 3 || last == 0 || log_end(&member->log) > last ||
+        decides_alone(member)) {
         return false; /* its word may already count for what is not committed yet */
     }
     for (int i = 0; i < ensemble->options.member_count; i++) {
@@ -467,6 +518,7 @@ static void push(struct ensemble_world *ensemble, int64_t zxid, struct slice txn
 {
     struct ghost *ghost = &ensemble->ghost;
     history_commit(&ensemble->base.history, zxid, txn);
+    memberships_note(ensemble, zxid, txn);
     sessions_committed(ensemble, txn);
     heap_grow((void **)&ghost->entries, &ghost->cap, ghost->count, sizeof *ghost->entries);
     ghost->entries[ghost->count++] = (struct ghost_entry){0};
@@ -486,8 +538,7 @@ static void extend_from(struct ensemble_world *ensemble, struct member *source, 
     }
 }
 
-/* The member shows zxid, which is beyond the end of G. */
-static void extend(struct member *member, int64_t zxid)
+void ghost_committed(struct member *member, int64_t zxid)
 {
     struct ensemble_world *ensemble = member->ensemble;
     int64_t before = ghost_zxid(ensemble);
@@ -511,6 +562,7 @@ static void extend(struct member *member, int64_t zxid)
     }
     sim_trace("committed: 0x%" PRIx64 "..0x%" PRIx64 ", shown by member %d", before + 1, zxid,
               member->id);
+    check_reconfigs(ensemble, before, zxid, member);
     check_quorum(ensemble, zxid, member);
 }
 
@@ -535,7 +587,7 @@ static void look_applied(struct member *member, const struct member_view *view)
 {
     struct ensemble_world *ensemble = member->ensemble;
     if (view->zxid > ghost_zxid(ensemble)) {
-        extend(member, view->zxid);
+        ghost_committed(member, view->zxid);
     }
     if (world_is_over(&ensemble->base)) {
         return;
@@ -615,7 +667,7 @@ static void look_leader(struct member *member, const struct member_view *view)
     int64_t kept = MAX(log_end(&member->log), member->view.zxid);
     if (kept > ghost_zxid(ensemble) && kept < first) {
         ensemble_world_mark(ensemble, ENSEMBLE_MARK_TAIL_KEPT);
-        extend(member, kept);
+        ghost_committed(member, kept);
     }
     if (first > ghost_zxid(ensemble)) {
         push(ensemble, first, SLICE_NULL);
@@ -689,5 +741,6 @@ void ghost_look(struct member *member)
     if (view.is_serving && (view.zxid != before.zxid || !before.is_serving)) {
         look_applied(member, &view);
     }
+    reconfigurer_look(member, &view);
     member->view = view;
 }

@@ -1,11 +1,13 @@
 /* main.c - samsa_ensemble_sim: runs of a simulated ensemble, one seed each (sim/player.h), and
  *
  *   ... --members N      so many in each run, 1 to 7
+ *   ... --reconfigs      groups, weights and reconfigurations are drawn, too
  *   ... --scenario NAME  only seeds that draw this one (sim/ensemble/scenarios.h)
  */
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "sim/ensemble/reconfigurer.h"
 #include "sim/ensemble/scenarios.h"
 #include "sim/log_sim.h"
 #include "sim/player.h"
@@ -49,6 +51,10 @@ static int option(void *ctx, const char *name, const char *value)
         scenario = scenario_by_name(value);
         return scenario == SCENARIO_KINDS ? 0 : 2;
     }
+    if (strcmp(name, "--reconfigs") == 0) {
+        membership_enable();
+        return 1;
+    }
     if (strcmp(name, "--members") != 0) {
         return 0;
     }
@@ -60,7 +66,7 @@ int main(int argc, char **argv)
 {
     struct player player = {
         .name = "samsa_ensemble_sim",
-        .more_usage = " [--members N] [--scenario NAME]",
+        .more_usage = " [--members N] [--reconfigs] [--scenario NAME]",
         .campaign_runs = 1000,
         .play = play,
         .print = print,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "sim/ensemble/onlookers.h"
+#include "sim/ensemble/reconfigurer.h"
 #include "sim/log_sim.h"
 #include "zookeeper/server/node.h"
 
@@ -48,7 +49,7 @@ static void on_remove(void *ctx, const char *path)
 
 /* ---- the disk -------------------------------------------------------------------------------- */
 
-static void write_file(struct disk *disk, const char *path, struct slice text)
+void member_write_file(struct disk *disk, const char *path, struct slice text)
 {
     struct disk_inode *inode = disk_make(disk, path, false);
     int error = disk_write(disk, inode, 0, text);
@@ -62,13 +63,17 @@ static void furnish_disk(struct member *member)
     char id[16];
     struct disk *disk = &member->disk;
     int len = snprintf(id, sizeof id, "%d\n", member->id);
-    char text[CONFIG_BYTES_MAX];
-    size_t text_len = ensemble_world_config(&member->ensemble->options, member->id, text);
     disk_make(disk, "/conf", true);
-    write_file(disk, CONFIG_PATH, slice_of(text, text_len));
+    if (member->ensemble->options.has_reconfig) {
+        reconfigurer_configure(member);
+    } else {
+        char text[CONFIG_BYTES_MAX];
+        size_t text_len = ensemble_world_config(&member->ensemble->options, member->id, text);
+        member_write_file(disk, CONFIG_PATH, slice_of(text, text_len));
+    }
     disk_sync(disk_find(disk, "/conf"));
     disk_make(disk, "/data", true);
-    write_file(disk, "/data/myid", slice_of(id, (size_t)len));
+    member_write_file(disk, "/data/myid", slice_of(id, (size_t)len));
     disk_sync(disk_find(disk, "/data"));
     disk_sync(disk->root);
 }
@@ -90,11 +95,12 @@ static void make_disk(struct member *member, uint64_t number)
 
 void member_init(struct member *member, struct ensemble_world *ensemble, int id)
 {
-    const struct ensemble_options *options = &ensemble->options;
+    const struct membership *first = &ensemble->options.first;
     *member = (struct member){
         .ensemble = ensemble,
         .id = id,
-        .is_observer = id > options->member_count - options->observer_count,
+        .is_observer = !membership_is_voter(first, id),
+        .is_out = !membership_has(first, id),
         .address = {.ip = {10, 0, 0, (uint8_t)id}},
         .accepted_epoch = -1,
         .current_epoch = -1,
@@ -178,6 +184,9 @@ static void begin_dying(struct member *member, bool announces)
     if (member->view.is_leader && log->count > 0 &&
         log->places[log->count - 1].zxid > ghost_zxid(ensemble)) {
         ensemble_world_mark(ensemble, ENSEMBLE_MARK_LEADER_DIED_PROPOSING);
+    }
+    if (member->view.is_leader && member->view.seen_version > member->view.config_version) {
+        ensemble_world_mark(ensemble, ENSEMBLE_MARK_RECONFIG_OUTSTANDING);
     }
     ensemble->base.network.is_silent[net_host_of(&member->address)] = !announces;
     sim_runtime_die(member->runtime, announces);
@@ -263,7 +272,9 @@ static uint64_t downtime_ns(struct member *member)
 static void start_refused(struct member *member, const char *why)
 {
     sim_trace("member %d refuses to start: %s", member->id, why);
-    if (member_failed_ops(member) == member->failed_ops_before && !member->is_damaged) {
+    bool is_excused = reconfigurer_excuses(member, why);
+    if (member_failed_ops(member) == member->failed_ops_before && !member->is_damaged &&
+        !is_excused) {
         ensemble_world_fail(member->ensemble, "member %d refuses to start on a good disk: %s",
                             member->id, why);
     }
@@ -277,7 +288,9 @@ static void start_refused(struct member *member, const char *why)
         member->is_damaged = false;
         (void)disk_flip_bit(&member->disk, member->damaged_path, member->damaged_bit);
     }
-    post(member, EVENT_START, downtime_ns(member));
+    if (!is_excused) {
+        post(member, EVENT_START, downtime_ns(member));
+    }
 }
 
 static void ignore_warning(void *ctx, const char *text)

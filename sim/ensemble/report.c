@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "sim/ensemble/ensemble.h"
+#include "sim/ensemble/reconfigurer.h"
 
 size_t ensemble_campaign_print(const struct ensemble_campaign *campaign)
 {
@@ -32,6 +32,11 @@ size_t ensemble_campaign_print(const struct ensemble_campaign *campaign)
     }
     printf("\nmust reach\n");
     for (size_t i = 0; i < ENSEMBLE_MARK_KINDS; i++) {
+        bool is_left_out = !membership_is_enabled() && i >= ENSEMBLE_MARK_RECONFIGURED &&
+                           i <= ENSEMBLE_MARK_WEIGHTS_MATTERED;
+        if (is_left_out) {
+            continue;
+        }
         missing += campaign->marks[i] == 0;
         printf("%10" PRIu64 "  %s%s\n", campaign->marks[i], marks[i],
                campaign->marks[i] == 0 ? "   <-- never" : "");

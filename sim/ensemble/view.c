@@ -20,6 +20,8 @@ static void look_at_peer(const struct peer *peer, struct member_view *view)
     view->is_looking = peer->state == PEER_LOOKING;
     view->is_learner = peer->state == PEER_FOLLOWING || peer->state == PEER_OBSERVING;
     view->epoch = peer->current_epoch;
+    view->config_version = peer->committed_config->version;
+    view->seen_version = peer->seen_config->version;
     view->syncs_by_diff = stats->syncs_by_diff;
     view->syncs_by_trunc = stats->syncs_by_trunc;
     view->syncs_by_snap = stats->syncs_by_snap;
@@ -64,6 +66,11 @@ void member_fingerprint(struct member *member, struct recovery_record *record)
         fingerprint_server(&member->node->service->tree, false, record);
         sim_runtime_leave(member->runtime);
     }
+}
+
+struct slice member_config_text(const struct member *member)
+{
+    return is_readable(member) ? tree_config_text(&member->node->service->tree) : SLICE_NULL;
 }
 
 size_t member_session_count(const struct member *member)

@@ -195,6 +195,10 @@ void votes_look(struct member *member, const struct member_view *view)
 {
     struct vote_seen vote;
     bool is_elected = view->is_leader && !member->view.is_leader;
+    if (member->ensemble->options.has_reconfig) {
+        return; /* who moves to other ports is not overheard there, and configurations name leaders
+                 */
+    }
     if ((!view->is_looking && !is_elected) || !member_look_vote(member, &vote)) {
         return;
     }
