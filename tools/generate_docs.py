@@ -103,8 +103,8 @@ def configuration_page():
              f"Generated from `{CONFIG_TABLE}` by `tools/check_generated.py --fix`; do not edit.", "",
              "A key stands in `zoo.cfg`, or is given as a property: `-Dzookeeper.<key>=<value>` in `SERVER_JVMFLAGS`.",
              "Every key of Apache ZooKeeper 3.5 to 3.9 is known. A key without effect is told once at start, but",
-             "for those that only tune ensembles of Java servers; a key that is refused stops the start with what to do;",
-             "an unknown key is reported with the nearest known one."]
+             "for those that only tune ensembles of Java servers; a key that is refused stops the start with what to",
+             "do; an unknown key is reported with the nearest known one."]
     rows = 0
     for match in CONFIG_ROW.finditer(table):
         if match["section"]:

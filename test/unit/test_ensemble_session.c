@@ -247,6 +247,7 @@ static void test_local_sessions_are_nobody_elses(void **state)
     struct ensemble_peer *peer = &ensemble.peers[0];
     ensemble_client_connect(peer, &a);
     assert_int_equal(peer->peer.logged_zxid, 0); /* no txn */
+    assert_int_equal(session_table_count_local(&peer->peer.service.sessions), 1);
     ensemble_create(peer, &a, "/one", "", 0);
     ensemble_call(peer, &a, ZK_OP_CREATE, test_create_body("/two", "", 1),
                   ZK_ERR_EPHEMERALONLOCALSESSION);
@@ -258,6 +259,7 @@ static void test_local_sessions_are_nobody_elses(void **state)
     ensemble_call(peer, &b, ZK_OP_CLOSE_SESSION, test_body(), ZK_ERR_OK);
     test_expect_closed(&b, CLOSE_CLIENT_ASKED);
     assert_true(peer->peer.logged_zxid == zxid);
+    assert_int_equal(session_table_count_local(&peer->peer.service.sessions), 0);
     ensemble_client_drop(peer, &b);
     /* and they end by themselves */
     ensemble_client_connect(peer, &a);

@@ -293,6 +293,18 @@ void session_table_each_by_expiry(const struct session_table *table,
     mem_free(buckets, count * sizeof *buckets);
 }
 
+size_t session_table_count_local(const struct session_table *table)
+{
+    size_t count = 0;
+    size_t position = 0;
+    uint64_t key = 0;
+    uint64_t value = 0;
+    while (u64_map_next(&table->by_id, &position, &key, &value)) {
+        count += ((const struct session *)(uintptr_t)value)->is_local ? 1 : 0;
+    }
+    return count;
+}
+
 void session_table_check(const struct session_table *table)
 {
     size_t position = 0;

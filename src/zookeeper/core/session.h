@@ -25,8 +25,8 @@ struct session {
     uint64_t expires_ms;       /* its bucket */
     struct session_bucket *bucket; /* NULL once it is closing, and of a remote one */
     struct list link;              /* in the bucket */
-    int32_t timeout_ms;        /* the one that it began with */
-    int32_t agreed_timeout_ms; /* with its client's last connection, as the last touch said */
+    int32_t timeout_ms;            /* the one that it began with */
+    int32_t agreed_timeout_ms;     /* with its client's last connection, as the last touch said */
     bool is_closing;
     bool is_remote;  /* the leader decides when it ends */
     bool is_local;   /* no other server knows of it (localSessionsEnabled, read-only mode) */
@@ -82,6 +82,9 @@ void session_table_take_touched(struct session_table *table,
 void session_table_clear(struct session_table *table);
 
 struct session *session_table_find(const struct session_table *table, int64_t id);
+
+/* How many are local; looks at each. */
+size_t session_table_count_local(const struct session_table *table);
 
 /* The session was heard of: it now ends timeout_ms from now, rounded up to its bucket. False when
  * it is closing. The timeout is the one that the connection negotiated, which may differ from the

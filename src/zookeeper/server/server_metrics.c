@@ -51,6 +51,7 @@ GAUGE(znode_count, node->service->tree.node_count)
 GAUGE(approximate_data_size, node->service->tree.approximate_data_size)
 GAUGE(ephemerals_count, node->service->tree.ephemerals_count)
 GAUGE(global_sessions, node->service->tree.sessions.count)
+GAUGE(local_sessions, session_table_count_local(&node->service->sessions))
 GAUGE(watch_count,
       node->service->data_watches.watch_count + node->service->child_watches.watch_count)
 GAUGE(num_alive_connections, node->client_count)
@@ -179,7 +180,7 @@ static const struct {
     {"ephemerals_count", "ephemeral nodes", gauge_ephemerals_count},
     {"approximate_data_size", "bytes of paths and data", gauge_approximate_data_size},
     {"global_sessions", "sessions", gauge_global_sessions},
-    {"local_sessions", "sessions known to one server only", gauge_zero},
+    {"local_sessions", "sessions known to one server only", gauge_local_sessions},
     {"auth_failed_count", "failed authentications", gauge_auth_failed_count},
     {"open_file_descriptor_count", "descriptors in use", gauge_open_files},
     {"max_file_descriptor_count", "descriptors that may be used", gauge_max_files},
