@@ -491,6 +491,9 @@ int segment_reindex(struct segment *segment, uint32_t index_interval_bytes)
         segment_index_batch(segment, &batch, index_interval_bytes);
     }
     if (error != ERR_END) {
+        /* What was seen until then is not what the segment has. */
+        forget_index(segment);
+        segment->largest.timestamp_ms = TIMESTAMP_UNKNOWN;
         segment->is_indexed = false;
         return error;
     }
