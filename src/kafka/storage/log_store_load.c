@@ -258,7 +258,12 @@ static void read_checkpoint(struct scan_job *job, enum checkpoint_kind kind)
         error = offset_checkpoint_parse(buffer_slice(&text), path, take_checkpoint, &read,
                                         &message);
     }
-    if (error != 0 && error != ERR_NOT_FOUND) {
+    if (error == ERR_IO) {
+        /* Without the recovery point all indexes would be made anew, unsynced; and if that does not
+         * come to its end, the next start, which can read it, believes them. */
+        job->error = error;
+        job->failed = "read a checkpoint";
+    } else if (error != 0 && error != ERR_NOT_FOUND) {
         LOG("storage", LOG_WARN, "Error occurred while reading %s, doing without it: %s", path,
             message.text[0] != '\0' ? message.text : error_text(error));
         forget_checkpoint(&job->load->found, kind);
@@ -295,6 +300,9 @@ static void scan_work(struct runtime_job *runtime_job)
     }
     for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
         read_checkpoint(job, (enum checkpoint_kind)kind);
+    }
+    if (job->error != 0) {
+        return;
     }
     take_clean_shutdown(job);
     if (job->error == 0 && !job->was_clean) {
