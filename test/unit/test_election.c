@@ -523,6 +523,33 @@ static void test_newer_configuration_is_handed_over(void **state)
     close_fixture(&f);
 }
 
+/* Who has settled tells the configuration that came into force since: it may be the only way for
+ * one that was away to learn where the leader is now (ensemble seed 13). */
+static void test_settled_one_tells_the_newest_configuration(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct notification n;
+    struct quorum_config *newer = config_with(4, 0, 0x18);
+    open_fixture(&f, 1, config_with(3, 0, 0x17));
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(2, PEER_LOOKING, vote_for(1, 9, 1, 1)));
+    hear_at(&f, 1, note(3, PEER_LOOKING, vote_for(1, 9, 1, 1)));
+    (void)election_tick(&f.election, 1, &f.outbox);
+    assert_int_equal(f.election.state, PEER_LEADING);
+    election_settle(&f.election, PEER_LEADING, 2, &f.outbox);
+    election_tell_config(&f.election, newer);
+    hear_at(&f, 2, note(2, PEER_LOOKING, vote_for(2, 9, 1, 1)));
+    assert_true(told(&f, 2, &n));
+    assert_true(slice_equal_cstr(n.config, "server.1=h1:2888:3888:participant\n"
+                                           "server.2=h2:2888:3888:participant\n"
+                                           "server.3=h3:2888:3888:participant\n"
+                                           "server.4=h4:2888:3888:participant\n"
+                                           "version=18"));
+    quorum_config_drop(newer);
+    close_fixture(&f);
+}
+
 /* Both configurations must agree while one is being introduced. */
 static void test_next_configuration_counts_too(void **state)
 {
@@ -659,6 +686,7 @@ int main(void)
         cmocka_unit_test(test_zk1818_old_version_beside_new),
         cmocka_unit_test(test_zk3109_voter_changes_its_mind),
         cmocka_unit_test(test_settled_one_answers_who_looks),
+        cmocka_unit_test(test_settled_one_tells_the_newest_configuration),
         cmocka_unit_test(test_strangers_do_not_answer_each_other_for_ever),
         cmocka_unit_test(test_observer_follows_only),
         cmocka_unit_test(test_weight_zero_is_not_argued_with),

@@ -4,6 +4,9 @@
 
 #include "wire/jute.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -318,11 +321,44 @@ static void test_switched_off_or_not_allowed(void **state)
     test_leader_release(&test);
 }
 
+/* The newest configuration that a server with the log 3:1..3:5 knows of after a start, when its
+ * file names one that was proposed at `version`. */
+static int64_t seen_after_start(int64_t version, int64_t current_epoch)
+{
+    struct test_leader test;
+    struct quorum_config *next = NULL;
+    char text[256];
+    snprintf(text, sizeof text, "%.*s%" PRIx64, (int)(strlen(three) - strlen("400000000")), three,
+             (uint64_t)version);
+    assert_int_equal(quorum_config_parse(slice_of_cstr(text), &next, NULL, 0), ERR_OK);
+    test_leader_init(&test);
+    test.config.reconfig_enabled = true;
+    test_leader_load(&test, 3, 5);
+    peer_set_next(&test.peer, next);
+    quorum_config_drop(next);
+    peer_start(&test.peer, current_epoch, current_epoch, test.now_ms, &test.outbox);
+    int64_t seen = test.peer.seen_config->version;
+    peer_check(&test.peer);
+    test_leader_release(&test);
+    return seen;
+}
+
+/* What was proposed, and did not get into the log, does not come back by way of its file. */
+static void test_a_lost_proposal_stays_lost(void **state)
+{
+    (void)state;
+    assert_true(seen_after_start(zxid_make(3, 5), 3) == zxid_make(3, 5)); /* it is in the log */
+    assert_true(seen_after_start(zxid_make(3, 6), 3) == 0);
+    assert_true(seen_after_start(zxid_make(3, 6), 4) == zxid_make(3, 6)); /* NEWLEADER's */
+    assert_true(seen_after_start(zxid_make(4, 0), 4) == zxid_make(4, 0)); /* the first version */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_leader_versions_the_configuration),
         cmocka_unit_test(test_a_server_leaves),
+        cmocka_unit_test(test_a_lost_proposal_stays_lost),
         cmocka_unit_test(test_servers_join),
         cmocka_unit_test(test_observers_hear_of_it),
         cmocka_unit_test(test_the_leader_leaves),

@@ -2,6 +2,9 @@
  * for cut (ZOOKEEPER-3701), and what a leader should never say does no harm. */
 #include "support_leader.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -189,6 +192,58 @@ static void test_nothing_is_activated(void **state)
     end(&test);
 }
 
+/* Server 3 leaves. The version of a configuration is the zxid that it was proposed at. */
+static struct slice two_servers(char text[256], int64_t zxid)
+{
+    int len = snprintf(text, 256,
+                       "server.1=h1:1:2:participant;h1:3\nserver.2=h2:1:2:participant;h2:3\n"
+                       "version=%" PRIx64,
+                       (uint64_t)zxid);
+    return slice_of(text, (size_t)len);
+}
+
+/* A leader at work proposes a reconfiguration while we are synchronised: NEWLEADER names it, and it
+ * is in force when it is committed, not when we are up to date (ensemble seeds 76, 80). */
+static void test_an_outstanding_configuration(void **state)
+{
+    (void)state;
+    static const uint8_t designated[8] = {0, 0, 0, 0, 0, 0, 0, 2};
+    int64_t zxid = zxid_make(4, 2);
+    struct test_leader test;
+    struct zk_link link;
+    struct buffer txn;
+    char text[256];
+    begin_to_follow(&test, &link);
+    buffer_init(&txn, SIZE_MAX);
+    struct txn reconfig = {.header = {.zxid = zxid, .time = 1, .type = ZK_OP_RECONFIG}};
+    reconfig.record.set_data = (struct zk_set_data_txn){
+        .path = SLICE_LIT("/zookeeper/config"), .data = two_servers(text, zxid), .version = -1};
+    txn_encode(&reconfig, &txn);
+    packet(&test, &link, ZK_PACKET_DIFF, zxid_make(4, 1), SLICE_NULL);
+    packet(&test, &link, ZK_PACKET_PROPOSAL, zxid_make(4, 1), test_leader_txn(zxid_make(4, 1)));
+    packet(&test, &link, ZK_PACKET_COMMIT, zxid_make(4, 1), SLICE_NULL);
+    packet(&test, &link, ZK_PACKET_PROPOSAL, zxid, buffer_slice(&txn));
+    packet(&test, &link, ZK_PACKET_NEWLEADER, zxid_make(4, 0), two_servers(text, zxid));
+    struct zk_event event = make_event(&test, PEER_EVENT_NOTIFICATION);
+    event.kind = ZK_EVENT_PERSISTED;
+    event.zxid = zxid_make(4, 1);
+    step(&test, &event);
+    event = make_event(&test, PEER_EVENT_EPOCH_PERSISTED);
+    event.epoch_kind = ZK_EPOCH_CURRENT;
+    event.zxid = 4;
+    step(&test, &event);
+    packet(&test, &link, ZK_PACKET_UPTODATE, -1, SLICE_NULL);
+    assert_int_equal(test.peer.state, PEER_FOLLOWING);
+    assert_int_equal(quorum_config_voter_count(test.peer.committed_config), 3);
+    assert_true(test.peer.seen_config->version == zxid);
+    packet(&test, &link, ZK_PACKET_COMMIT_AND_ACTIVATE, zxid,
+           slice_of(designated, sizeof designated));
+    assert_int_equal(test.peer.state, PEER_FOLLOWING);
+    assert_int_equal(quorum_config_voter_count(test.peer.committed_config), 2);
+    buffer_release(&txn);
+    end(&test);
+}
+
 static void tick(struct test_leader *test, uint64_t ms)
 {
     test->now_ms += ms;
@@ -355,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_a_cut_that_ends_elsewhere),
         cmocka_unit_test(test_a_cut_that_was_made),
         cmocka_unit_test(test_nothing_is_activated),
+        cmocka_unit_test(test_an_outstanding_configuration),
         cmocka_unit_test(test_a_tree_that_takes_long_to_load),
         cmocka_unit_test(test_zk4643_zk4646_history_then_epoch_then_ack),
         cmocka_unit_test(test_zk4394_zk4785_commit_before_uptodate),

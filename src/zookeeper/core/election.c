@@ -62,8 +62,9 @@ struct election_tally {
     uint32_t voter_count;
     struct stranger strangers[STRANGERS_MAX];
     uint32_t stranger_count;
-    struct buffer config_text; /* of the members: what we send */
-    bool is_appointed;         /* decided before it began */
+    struct buffer
+        config_text;   /* what we send: of the members, or of newer ones (election_tell_config) */
+    bool is_appointed; /* decided before it began */
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -135,6 +136,12 @@ static void add_voters(struct election *election, const struct quorum_config *co
     }
 }
 
+void election_tell_config(struct election *election, const struct quorum_config *config)
+{
+    buffer_clear(&election->tally->config_text, SIZE_MAX);
+    quorum_config_text(config, &election->tally->config_text);
+}
+
 /* The tally of the configurations that hold from now on, with nothing heard. What is known of who
  * cannot be reached stays. */
 static void make_tally(struct election *election, struct quorum_config *members)
@@ -162,8 +169,7 @@ static void make_tally(struct election *election, struct quorum_config *members)
     mem_free(old, old_count * sizeof *old);
     tally->voters = mem_realloc(tally->voters, VOTERS_MAX * sizeof *tally->voters,
                                 tally->voter_count * sizeof *tally->voters);
-    buffer_clear(&tally->config_text, SIZE_MAX);
-    quorum_config_text(election->members, &tally->config_text);
+    election_tell_config(election, members);
 }
 
 static struct voter *find_voter(const struct election *election, int64_t id)

@@ -85,6 +85,10 @@ void election_release(struct election *election);
  * none. Holds for the elections that start from now on. */
 void election_set_next(struct election *election, struct quorum_config *next);
 
+/* The configuration that others are told from now on: one that came into force without an election.
+ * A server that was away meanwhile may know nobody's address but ours. */
+void election_tell_config(struct election *election, const struct quorum_config *config);
+
 /* A round begins. zxid: last logged; peer_epoch: currentEpoch. Emits PEER_EFFECT_NOTIFY to every
  * voter. The decision, if there is one at once, comes with the next tick. `designated` >= 0: a
  * reconfiguration named the leader; nobody is asked, and the next tick says ELECTION_DECIDED. */

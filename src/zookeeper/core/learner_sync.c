@@ -259,6 +259,36 @@ static void new_leader(struct learner_turn *turn)
     }
 }
 
+/* NEWLEADER names the newest configuration that the leader has seen. One that it proposed in this
+ * epoch and that nothing says to be committed is not in force yet: as many servers as it asks for
+ * might never have it, and who counts by it would count wrong. What commits it activates it. */
+static bool is_outstanding(const struct learner *learner, int64_t version)
+{
+    int64_t zxid = 0;
+    if (!config_was_proposed(version) || zxid_epoch(version) != learner->epoch) {
+        return false;
+    }
+    if (learner->uncommitted_start < learner->waiting.len) {
+        (void)entry_at(learner, learner->uncommitted_start, &zxid);
+        return version >= zxid;
+    }
+    return version > learner->last_zxid;
+}
+
+/* The configuration of NEWLEADER is in force from now on. True when the role ends with it. */
+static bool activate_newleader_config(struct learner_turn *turn)
+{
+    struct learner *learner = turn->learner;
+    struct slice text = buffer_slice(&learner->config);
+    struct quorum_config *config = text.len == 0 ? NULL : peer_read_config(text);
+    if (config == NULL) {
+        return false;
+    }
+    bool activates = !is_outstanding(learner, config->version);
+    quorum_config_drop(config);
+    return activates && peer_activate_config(learner->peer, text, -1, turn->outbox);
+}
+
 static void up_to_date(struct learner_turn *turn)
 {
     struct learner *learner = turn->learner;
@@ -267,8 +297,7 @@ static void up_to_date(struct learner_turn *turn)
         learner_give_up(turn, "an UPTODATE before NEWLEADER was acknowledged");
         return;
     }
-    if (learner->config.len > 0 &&
-        peer_activate_config(peer, buffer_slice(&learner->config), -1, turn->outbox)) {
+    if (activate_newleader_config(turn)) {
         learner_give_up(turn, "the ensemble was reconfigured");
         return;
     }

@@ -335,6 +335,7 @@ void peer_start(struct peer *peer,
     peer->persisted_zxid = peer->logged_zxid;
     peer_write_config_node(peer);
     if (peer->seen_config->version > peer->committed_config->version) {
+        peer_forget_lost_config(peer);
         zk_outbox_add_config(outbox, peer->seen_config, false);
     }
     look(peer, "started", now_ms, outbox);

@@ -86,10 +86,25 @@ void peer_set_next(struct peer *peer, struct quorum_config *next)
     }
 }
 
+/* One of this server's own epoch that is not in its log was never acknowledged by it, like any
+ * other transaction that is not: it must not come back by way of its file, and be in force without
+ * ever having been committed (ensemble seed 13). One of an older epoch has been taken from a
+ * NEWLEADER since, and that was acknowledged. */
+void peer_forget_lost_config(struct peer *peer)
+{
+    int64_t version = peer->seen_config->version;
+    if (config_was_proposed(version) && zxid_epoch(version) == peer->current_epoch &&
+        version > peer->logged_zxid) {
+        quorum_config_drop(peer->seen_config);
+        peer->seen_config = quorum_config_keep(peer->committed_config);
+    }
+}
+
 void peer_set_committed(struct peer *peer, struct quorum_config *config, struct zk_outbox *outbox)
 {
     quorum_config_drop(peer->committed_config);
     peer->committed_config = config;
+    election_tell_config(&peer->election, config);
     zk_outbox_add_config(outbox, config, true);
     if (config->version > peer->seen_config->version) {
         quorum_config_drop(peer->seen_config);

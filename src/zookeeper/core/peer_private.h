@@ -116,6 +116,16 @@ NODISCARD int peer_see_config(struct peer *peer, struct slice text, struct zk_ou
  * one that it does not have. */
 NODISCARD int peer_adopt_config(struct peer *peer, struct slice text, struct zk_outbox *outbox);
 
+/* A configuration's version is the zxid that it was proposed at, but for the first: that has the
+ * zero of the epoch of the leader that versioned it, or no epoch. */
+static inline bool config_was_proposed(int64_t version)
+{
+    return zxid_epoch(version) > 0 && zxid_counter(version) > 0;
+}
+
+/* At the start, when log and epochs are known. */
+void peer_forget_lost_config(struct peer *peer);
+
 /* This configuration is in force; takes it over. */
 void peer_set_committed(struct peer *peer, struct quorum_config *config, struct zk_outbox *outbox);
 

@@ -80,7 +80,8 @@ static struct peer_config make_peer_config(const struct zk_config *config)
         .zxid_counter_max = config->zxid_counter_max,
         .force_snapshot_sync = config->force_snapshot_sync,
         .leader_serves = config->leader_serves,
-        .sync_enabled = config->sync_enabled,
+        /* Where an observer may be made a voter, its history must be on its disk before it is. */
+        .sync_enabled = config->sync_enabled || config->reconfig_enabled,
         .read_only_mode_enabled = config->read_only_mode_enabled,
         .local_sessions_enabled = config->local_sessions_enabled,
         .local_sessions_upgrading_enabled = config->local_sessions_upgrading_enabled,
