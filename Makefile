@@ -26,7 +26,7 @@ bench: all                          ## compare with Apache's servers, side by si
 	@$(PYTHON) bench/run.py
 
 sim: all                            ## simulate: SEED=n replays one run, else fresh seeds for MINUTES=m
-	@code=0; running=; for one in samsa_sim samsa_kafka_sim samsa_ensemble_sim; do \
+	@code=0; running=; for one in samsa_sim samsa_kafka_sim samsa_ensemble_sim "samsa_ensemble_sim --reconfigs"; do \
 	build/$(PRESET)/$$one $(if $(SEED),--seed $(SEED),--minutes $(MINUTES)) & running="$$running $$!"; done; \
 	for one in $$running; do wait $$one || code=$$?; done; exit $$code
 

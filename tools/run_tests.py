@@ -39,6 +39,7 @@ SIM_SEEDS = 2000
 SIM_FAILURES_MAX = 5
 KAFKA_SIM_SEEDS = 300
 ENSEMBLE_SIM_SEEDS = 3000
+RECONFIG_SIM_SEEDS = 600
 DIGEST_SEEDS = {"samsa_sim": 60, "samsa_kafka_sim": 6, "samsa_ensemble_sim": 30}
 SIM_BUILDS = ("plain", "dev-clang", "asan")
 FUZZ_SECONDS = 7
@@ -201,21 +202,23 @@ FAILED_SEED_LINE = re.compile(r"^seed \d+: (?!ok ).*$", re.MULTILINE)
 SEED_LINE = re.compile(r"^seed (\d+): (\w+) digest (\w+).*$", re.MULTILINE)
 
 
-def play(runner, results, program, ranges):
+def play(runner, results, program, ranges, more=""):
     """The seeds of the program's list that once failed, and a campaign, all of its ranges at a time."""
     name = program.removeprefix("samsa_").removesuffix("sim")
-    options = f"--digests --failures {SIM_FAILURES_MAX - 1}"
+    options = f"--digests --failures {SIM_FAILURES_MAX - 1} {more}"
     *others, last = [f"build/release/{program} --seeds {seeds} {options}" for seeds in ranges]
     campaign = " ".join(f"{other} & others=\"$others $!\";" for other in others) + last
-    for command in (f"build/release/{program} --file sim/{name}seeds.txt {options}",
-                    f"{campaign}; code=$?; for other in $others; do wait $other || code=$?; done; exit $code"):
+    listed = f"build/release/{program} --file sim/{name}seeds.txt {options}"
+    campaign += "; code=$?; for other in $others; do wait $other || code=$?; done; exit $code"
+    for command in (campaign,) if more else (listed, campaign):
         code, output = runner.run(["sh", "-c", command], 1200)
         seeds = SEED_LINE.findall(output)
         results.passed += sum(verdict == "ok" for _, verdict, _ in seeds)
         failed = FAILED_SEED_LINE.findall(output)
         for line in failed[:SIM_FAILURES_MAX]:
             seed = re.match(r"seed (\d+)", line).group(1)
-            results.add(f"{program} seed {seed}", f"{line}\nreplay: build/release/{program} --seed {seed} --trace")
+            results.add(f"{program} seed {seed} {more}",
+                        f"{line}\nreplay: build/release/{program} {more} --seed {seed} --trace")
         if code != 0 and not failed:
             results.add(command, tail(output))
 
@@ -232,6 +235,7 @@ def suite_simulator(runner):
     play(runner, results, "samsa_sim", halves(SIM_SEEDS))
     play(runner, results, "samsa_kafka_sim", halves(KAFKA_SIM_SEEDS))
     play(runner, results, "samsa_ensemble_sim", halves(ENSEMBLE_SIM_SEEDS))
+    play(runner, results, "samsa_ensemble_sim", halves(RECONFIG_SIM_SEEDS), "--reconfigs")
     play_mutants(runner, results)
     return results
 

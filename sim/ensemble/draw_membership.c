@@ -4,12 +4,12 @@
  */
 #include "sim/config_writer.h"
 #include "sim/ensemble/reconfigurer.h"
+#include "sim/ensemble/scenarios.h"
 
 #define RECONFIG_ONCE_IN 3
 #define GROUPS_ONCE_IN 5
 #define MACHINES_MORE_MAX 2
 
-/* So that none of the seeds that are kept with a story is changed by it. */
 #define STREAM UINT64_C(0x6d656d6265727300)
 
 static bool is_enabled;
@@ -68,7 +68,8 @@ void membership_draw(struct ensemble_options *options, struct options *base, uin
     struct membership *first = &options->first;
     bool has_client_ports;
     draw_stream(&random, seed, 0);
-    bool is_drawn = is_enabled && seed != 0 && options->member_count >= 3;
+    bool is_drawn = is_enabled && seed != 0 && options->member_count >= 3 &&
+                    scenario_of_seed(seed) == SCENARIO_NONE;
     options->has_reconfig = is_drawn && random_once_in(&random, RECONFIG_ONCE_IN);
     options->has_groups = is_drawn && random_once_in(&random, GROUPS_ONCE_IN);
     has_client_ports = random_once_in(&random, 2);

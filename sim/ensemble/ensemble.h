@@ -23,6 +23,9 @@
  *     Z-INV12     at one zxid all have the same digest, the logged one; in the end the same tree
  *     Z-INV13     who looks for a leader stands for votes that it was told, none worse than its
  *                 own; a quorum that has no more has elected who leads (votes.c)
+ *     Z-INV14     with --reconfigs: a configuration is in force that was committed, by quorums of
+ * the old and of the new one; it never goes back, and is what the replay of G says; Z-INV7 and 9
+ * count by the one in force at the zxid, groups and weights included (quorums.h, reconfigurer.h)
  *     Z-LIVE1, 2  after the healing: a leader, all members at the end of G, every client answered
  *     C1-C5, W1-W5, S2-S6   as for one server, by sim/check.h over G
  *     S1          no leader lets a session expire before its timeout, by the leader's own clock and
@@ -295,6 +298,7 @@ struct member {
     uint64_t failed_ops_before; /* disk faults seen when this incarnation began */
     uint64_t down_ns;           /* how long the next stay down is at least */
     bool is_starting;
+    int64_t mended_zxid; /* of the configuration that it was given by hand last */
     bool was_wiped;
     bool is_damaged; /* one bit of a snapshot; a backup has it right */
     char damaged_path[128];

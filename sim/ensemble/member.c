@@ -49,10 +49,14 @@ static void on_remove(void *ctx, const char *path)
 
 /* ---- the disk -------------------------------------------------------------------------------- */
 
+/* An administrator's hand: whatever is wrong with the disk, it is written in the end. */
 void member_write_file(struct disk *disk, const char *path, struct slice text)
 {
     struct disk_inode *inode = disk_make(disk, path, false);
+    struct disk_faults faults = disk->faults;
+    disk->faults = (struct disk_faults){.capacity = UINT64_MAX};
     int error = disk_write(disk, inode, 0, text);
+    disk->faults = faults;
     ASSERT(error == 0);
     disk_sync(inode);
 }

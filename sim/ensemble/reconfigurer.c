@@ -162,11 +162,36 @@ static void set_up(struct member *member, bool wipes)
     member_start(member);
 }
 
-/* Also those that are no members: a reconfig that is not decided yet may count on them. */
+/* All voters have moved while it was away: it knows nobody's address, and nobody comes to it. */
+static bool is_lost(const struct member *member)
+{
+    const struct memberships *all = &member->ensemble->ghost.memberships;
+    const struct membership *last = memberships_last(all);
+    const struct membership *known = memberships_at(all, member->view.config_version);
+    for (int i = 0; i < MEMBERS_MAX; i++) {
+        bool is_other_voter = last->seats[i].is_voter && i + 1 != member->id;
+        if (is_other_voter && known->seats[i].is_there &&
+            known->seats[i].election_port == last->seats[i].election_port) {
+            return false;
+        }
+    }
+    return !membership_is_voter(last, member->id) || membership_voters(last) > 1;
+}
+
+/* What an administrator has to do. Also for those that are no members: a reconfig that is not
+ * decided yet may count on them. */
 void reconfigurer_mend(struct ensemble_world *ensemble)
 {
+    const struct membership *last = last_membership(ensemble);
     for (int i = 0; i < ensemble->options.member_count; i++) {
         struct member *member = &ensemble->members[i];
+        bool is_away = !member->view.is_serving && !member->is_out &&
+                       membership_has(last, member->id) && member->mended_zxid < last->zxid;
+        if (is_away && is_lost(member)) {
+            member->mended_zxid = last->zxid;
+            member_kill(member);
+            reconfigurer_configure(member);
+        }
         if (member->is_out && member->state == MEMBER_DOWN) {
             set_up(member, false);
         }

@@ -21,8 +21,8 @@
 /* Who belongs to it at first, how quorums are counted, and whether it is reconfigured. */
 void membership_draw(struct ensemble_options *options, struct options *base, uint64_t seed);
 
-/* Not before this are groups and reconfigs drawn (--reconfigs): they still find what is not
- * understood yet. */
+/* Not before this are groups and reconfigs drawn (--reconfigs): the seeds that are kept with a
+ * story tell it without them. */
 void membership_enable(void);
 bool membership_is_enabled(void);
 

@@ -42,6 +42,7 @@ struct heard_of {
     int32_t before_timeout_ms;
     int32_t timeout_max_ms;
     bool has_been_heard; /* else the timeout runs from the beginning */
+    bool is_over;        /* it has ended, as far as the leader is concerned */
 };
 
 struct session_list {
@@ -151,11 +152,10 @@ void sessions_heard(struct member *member, int64_t id, int32_t timeout_ms, enum 
     heard->latest_ms = now_ms;
     heard->timeout_max_ms = MAX(heard->timeout_max_ms, timeout_ms);
     heard->has_been_heard = true;
-    if (how == HEARD_GREETING) { /* it has agreed on another timeout, if it lives */
-        heard->timeout_ms = MIN(heard->timeout_ms, timeout_ms);
-        return;
-    }
-    if (how == HEARD_REQUEST && !is_prompt(member->ensemble)) {
+    /* It has agreed on another timeout, if it lives; whether and when that counts is not sure. */
+    if (how == HEARD_GREETING || (how == HEARD_REQUEST && !is_prompt(member->ensemble))) {
+        heard->timeout_ms = timeout_ms == 0 ? heard->timeout_ms
+                                            : MIN(heard->timeout_ms, timeout_ms);
         return;
     }
     if (heard->turn != member->runtime->turns) {
@@ -193,6 +193,9 @@ static bool asked_to_close(const struct sim_session *session)
 
 static void check_early(struct member *member, int64_t id, const struct heard_of *heard)
 {
+    if (member->ensemble->options.has_reconfig) {
+        return; /* what is told to other ports is not overheard */
+    }
     uint64_t now_ms = clock_busy_until_ms(member);
     bool is_now = heard->turn == member->runtime->turns;
     uint64_t since_ms = is_now ? heard->before_ms : heard->sure_ms;
@@ -240,7 +243,7 @@ static void look_at_session(void *ctx, const struct session_seen *seen)
     struct session_list *list = list_of(member);
     struct ensemble_world *ensemble = member->ensemble;
     struct heard_of *heard = heard_of(list, seen->id, false);
-    if (!seen->is_closing || seen->is_local || heard == NULL) {
+    if (!seen->is_closing || seen->is_local || heard == NULL || heard->is_over) {
         return;
     }
     const struct sim_session *session = history_find_session(&ensemble->base.history, seen->id);
@@ -255,8 +258,8 @@ static void look_at_session(void *ctx, const struct session_seen *seen)
             check_calm(member, session);
         }
     }
-    (void)u64_map_remove(&list->heard, (uint64_t)seen->id, NULL);
-    heap_free(heard);
+    /* Until its end is committed others go on to tell of it. */
+    heard->is_over = true;
 }
 
 void sessions_look(struct member *member, const struct member_view *view)
