@@ -254,8 +254,13 @@ def suite_digest(runner):
     """The same seed gives the same run in every build: compiler, optimisation, sanitizers."""
     results = Results()
 
+    # A run of the broker's simulator ends while its clients still close their connections: nothing of theirs is
+    # looked for then. (Unit tests look.)
+    leaks = {"samsa_kafka_sim": {"ASAN_OPTIONS": "detect_leaks=0"}}
+
     def digests(preset, program, count):
-        code, output = runner.run([f"build/{preset}/{program}", "--seeds", f"1..{count}", "--digests"], 1200)
+        code, output = runner.run([f"build/{preset}/{program}", "--seeds", f"1..{count}", "--digests"], 1200,
+                                  leaks.get(program))
         return code, dict((seed, digest) for seed, _, digest in SEED_LINE.findall(output)), output
 
     for program, count in DIGEST_SEEDS.items():
