@@ -168,11 +168,11 @@ def test_the_disk_is_full_for_snapshots(samsa_server, small_disk):
     assert monitor(server)["zk_snapshot_error_count"] >= 1
     assert not list((disk / "data" / "version-2").glob("*.samsa-tmp"))
     small_disk(20000)
-    taken = monitor(server)["zk_snap_count"]
+    taken = monitor(server)["zk_cnt_snapshottime"]
     conn = open_session(server.address)
     for number in range(110):
         conn.call("create", wire.body_create(f"/later{number}", b""))
-    wait_for(lambda: monitor(server)["zk_snap_count"] > taken, "a snapshot on the larger disk")
+    wait_for(lambda: monitor(server)["zk_cnt_snapshottime"] > taken, "a snapshot on the larger disk")
     conn.close()
     server.restart("kill")
     check_writes(server, 800)
@@ -233,11 +233,11 @@ def test_a_snapshot_fails(bad_disk_server, what):
     server.start()
     check_writes(server, 300)
     orders.clear()
-    taken = monitor(server)["zk_snap_count"]
+    taken = monitor(server)["zk_cnt_snapshottime"]
     conn = open_session(server.address)
     for number in range(60):
         conn.call("create", wire.body_create(f"/later{number}", b""))
-    wait_for(lambda: monitor(server)["zk_snap_count"] > taken, "a snapshot on the healed disk")
+    wait_for(lambda: monitor(server)["zk_cnt_snapshottime"] > taken, "a snapshot on the healed disk")
     conn.close()
 
 
@@ -249,7 +249,7 @@ def test_partial_writes_and_interruptions(bad_disk_server):
     server.start()
     assert write_until_the_end(server, limit=200) == 200
     before = tree_workload.dump(server)
-    wait_for(lambda: monitor(server)["zk_snap_count"] >= 2, "a second snapshot")
+    wait_for(lambda: monitor(server)["zk_cnt_snapshottime"] >= 2, "a second snapshot")
     server.restart("kill")
     assert not tree_workload.differences(before, tree_workload.dump(server))
 

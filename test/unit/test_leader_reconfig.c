@@ -349,6 +349,7 @@ static void test_a_lost_proposal_stays_lost(void **state)
     (void)state;
     assert_true(seen_after_start(zxid_make(3, 5), 3) == zxid_make(3, 5)); /* it is in the log */
     assert_true(seen_after_start(zxid_make(3, 6), 3) == 0);
+    assert_true(seen_after_start(zxid_make(4, 1), 3) == 0);
     assert_true(seen_after_start(zxid_make(3, 6), 4) == zxid_make(3, 6)); /* NEWLEADER's */
     assert_true(seen_after_start(zxid_make(4, 0), 4) == zxid_make(4, 0)); /* the first version */
 }

@@ -93,7 +93,7 @@ void peer_set_next(struct peer *peer, struct quorum_config *next)
 void peer_forget_lost_config(struct peer *peer)
 {
     int64_t version = peer->seen_config->version;
-    if (config_was_proposed(version) && zxid_epoch(version) == peer->current_epoch &&
+    if (config_was_proposed(version) && zxid_epoch(version) >= peer->current_epoch &&
         version > peer->logged_zxid) {
         quorum_config_drop(peer->seen_config);
         peer->seen_config = quorum_config_keep(peer->committed_config);
