@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -30,6 +31,7 @@ def run(server_or_hosts, *words, **options):
 def claim_terminal():
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)    # the tests may run where it is ignored, as behind "&"
 
 
 class Terminal:
