@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/run_tests.py [--jobs N] [suite...]
 
-Without names every suite runs. Each suite writes its full output to build/test-logs/<suite>.log; here one
-line a suite is shown, and what failed. A suite that ran nothing has failed: it was asked to prove
+Without names every suite runs. Each suite writes its full output to build/test-logs/<suite>.log (what runs side by
+side, to a file of its own there); here one line a suite is shown, and what failed. A suite that ran nothing has failed: it was asked to prove
 something. The last line has the form `N passed, N failed, N skipped`, and the exit code is 0 only
 when nothing failed.
 """
@@ -60,24 +60,26 @@ class Results:
 
 
 class Runner:
-    def __init__(self, jobs, prefix=()):
+    def __init__(self, jobs, is_idle=False):
         self.jobs = jobs
-        self.prefix = list(prefix)  # of every command
+        self.is_idle = is_idle      # takes what others leave of the machine
         self.start = time.monotonic()
         self.log_path = None
 
     def seconds_left(self):
         return TOTAL_SECONDS_MAX - (time.monotonic() - self.start)
 
-    def run(self, command, seconds_max=1200, environment=None):
-        """Runs a command with its output in the suite's log. Returns (exit code, its output).
+    def run(self, command, seconds_max=1200, environment=None, log_name=None):
+        """Runs a command with its output in the suite's log, or, for commands side by side, in one of its own.
+        Returns (exit code, its output).
 
         Ends the command and all that it started when its time is over; the code is then 124."""
         seconds = min(seconds_max, self.seconds_left())
         if seconds <= 0:
             return 124, "no time was left to run it"
-        command = self.prefix + list(command)
-        with open(self.log_path, "ab") as log:
+        command = ["nice", "-n", "19", *command] if self.is_idle else list(command)
+        log_path = self.log_path if log_name is None else LOGS / f"{log_name}.log"
+        with open(log_path, "ab" if log_name is None else "wb") as log:
             log.write(f"$ {' '.join(map(str, command))}\n".encode())
             log.flush()
             offset = log.tell()
@@ -85,6 +87,8 @@ class Runner:
                 list(map(str, command)), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})})
+            if self.is_idle:
+                be_idle(process.pid)
             try:
                 code = process.wait(seconds)
             except subprocess.TimeoutExpired:
@@ -95,9 +99,17 @@ class Runner:
             except KeyboardInterrupt:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
-        with open(self.log_path, "rb") as log:
+        with open(log_path, "rb") as log:
             log.seek(offset)
             return code, log.read().decode(errors="replace")
+
+
+def be_idle(session):
+    """Linux shares the processors among sessions first, where it groups by them; nice counts within one only."""
+    try:
+        Path(f"/proc/{session}/autogroup").write_text("19")
+    except OSError:
+        pass    # it does not group
 
 
 def tail(text, lines=FAILURE_LINES_MAX):
@@ -190,11 +202,16 @@ def suite_check(runner):
 def suite_fuzz(runner):
     """Every fuzzer for some seconds, from the committed corpus."""
     results = Results()
-    for program in sorted((ROOT / "build/fuzz/test").glob("fuzz_*")):
-        if program.is_file() and os.access(program, os.X_OK):
-            code, output = runner.run([sys.executable, "tools/run_fuzzers.py", "--seconds",
-                                       FUZZ_SECONDS, program.name], FUZZ_SECONDS * 6 + 60)
-            results.add(program.name, None if code == 0 else tail(output))
+    programs = [program.name for program in sorted((ROOT / "build/fuzz/test").glob("fuzz_*"))
+                if program.is_file() and os.access(program, os.X_OK)]
+
+    def run(name):
+        return runner.run([sys.executable, "tools/run_fuzzers.py", "--seconds", FUZZ_SECONDS, name],
+                          FUZZ_SECONDS * 6 + 60, log_name=name)
+
+    with concurrent.futures.ThreadPoolExecutor(runner.jobs) as pool:
+        for name, (code, output) in zip(programs, pool.map(run, programs)):
+            results.add(name, None if code == 0 else tail(output))
     return results
 
 
@@ -258,18 +275,22 @@ def suite_digest(runner):
     # looked for then. (Unit tests look.)
     leaks = {"samsa_kafka_sim": {"ASAN_OPTIONS": "detect_leaks=0"}}
 
-    def digests(preset, program, count):
+    def digests(program, preset):
+        count = DIGEST_SEEDS[program]
         code, output = runner.run([f"build/{preset}/{program}", "--seeds", f"1..{count}", "--digests"], 1200,
-                                  leaks.get(program))
+                                  leaks.get(program), f"digest-{preset}-{program}")
         return code, dict((seed, digest) for seed, _, digest in SEED_LINE.findall(output)), output
 
+    runs = [(program, preset) for program in DIGEST_SEEDS for preset in ("release", *SIM_BUILDS)]
+    with concurrent.futures.ThreadPoolExecutor(runner.jobs) as pool:
+        found_by = dict(zip(runs, pool.map(lambda run: digests(*run), runs)))
     for program, count in DIGEST_SEEDS.items():
-        code, expected, output = digests("release", program, count)
+        code, expected, output = found_by[program, "release"]
         if code != 0 or len(expected) != count:
             results.add(f"release: {program}", tail(output))
             continue
         for preset in SIM_BUILDS:
-            code, found, output = digests(preset, program, count)
+            code, found, output = found_by[program, preset]
             different = [seed for seed in expected if found.get(seed) != expected[seed]]
             problem = None
             if code != 0 or different:
@@ -366,7 +387,7 @@ def run_suite(runner, name):
 
 def run_suites(runner, names):
     """{name: Results}, in the order of the names."""
-    beside = Runner(runner.jobs, ("nice", "-n", "19"))
+    beside = Runner(runner.jobs, is_idle=True)
     beside.start = runner.start
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
         running = {}

@@ -252,6 +252,46 @@ static void tick(struct test_leader *test, uint64_t ms)
     step(test, &event);
 }
 
+/* The leader does not know yet that it leads, and something before it accepts connections and
+ * closes them: asked again for a while. */
+static void test_a_leader_that_closes_at_once(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link links[16];
+    test_leader_init(&test);
+    test_leader_load(&test, 3, 5);
+    peer_start(&test.peer, 3, 3, test.now_ms, &test.outbox);
+    notify(&test, 2);
+    if (test.peer.state == PEER_LOOKING) {
+        notify(&test, 3);
+    }
+    size_t count = 0;
+    uint64_t began_ms = test.now_ms;
+    const struct zk_effect *connect = find_effect(&test, PEER_EFFECT_LINK_CONNECT);
+    while (connect != NULL) {
+        assert_true(count < ARRAY_LEN(links));
+        links[count] = (struct zk_link){.id = count + 1, .is_ours = true, .attempt = connect->zxid};
+        struct zk_event event = make_event(&test, PEER_EVENT_LINK_OPEN);
+        event.link = &links[count];
+        step(&test, &event);
+        event = make_event(&test, PEER_EVENT_LINK_CLOSED);
+        event.link = &links[count];
+        count++;
+        step(&test, &event);
+        if (test.peer.state != PEER_FOLLOWING) {
+            break;
+        }
+        assert_null(find_effect(&test, PEER_EFFECT_LINK_CONNECT)); /* not at once */
+        tick(&test, 100);
+        connect = find_effect(&test, PEER_EFFECT_LINK_CONNECT);
+        assert_non_null(connect);
+    }
+    assert_int_equal(test.peer.state, PEER_LOOKING);
+    assert_true(count > 5 && test.now_ms - began_ms < 2000);
+    end(&test);
+}
+
 /* The leader's snapshot has come whole, and to make a tree of it takes longer than the leader may
  * be silent: that is no silence of its. */
 static void test_a_tree_that_takes_long_to_load(void **state)
@@ -411,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_a_cut_that_was_made),
         cmocka_unit_test(test_nothing_is_activated),
         cmocka_unit_test(test_an_outstanding_configuration),
+        cmocka_unit_test(test_a_leader_that_closes_at_once),
         cmocka_unit_test(test_a_tree_that_takes_long_to_load),
         cmocka_unit_test(test_zk4643_zk4646_history_then_epoch_then_ack),
         cmocka_unit_test(test_zk4394_zk4785_commit_before_uptodate),

@@ -18,12 +18,25 @@
 #define TXN_HEADER_BYTES 32u
 #define TXN_ZXID_AT 12u
 
+/* Between connections that are closed before the leader has said anything, and for how long. */
+#define REDIAL_MS 100u
+#define REDIAL_FOR_MS 1500u
+
 void learner_give_up(struct learner_turn *turn, const char *reason)
 {
     peer_give_up(turn->learner->peer, reason);
 }
 
 /* ---- life ---------------------------------------------------------------------------- */
+
+static void dial(struct learner *learner, size_t for_ms, struct zk_outbox *outbox)
+{
+    learner->attempt = ++learner->peer->private->attempts;
+    struct zk_effect *effect = peer_effect(outbox, PEER_EFFECT_LINK_CONNECT);
+    effect->server_id = learner->leader_id;
+    effect->zxid = learner->attempt;
+    effect->len = for_ms;
+}
 
 struct learner *learner_begin(struct peer *peer,
                               int64_t leader_id,
@@ -36,8 +49,8 @@ struct learner *learner_begin(struct peer *peer,
     learner->state = LEARNER_CONNECTING;
     learner->is_observer = peer->state == PEER_OBSERVING;
     learner->leader_id = leader_id;
-    learner->attempt = ++peer->private->attempts;
     learner->heard_ms = event->now_ms;
+    learner->redial_at_ms = UINT64_MAX;
     buffer_init(&learner->waiting, SIZE_MAX);
     buffer_init(&learner->config, SIZE_MAX);
     list_init(&learner->syncs);
@@ -45,10 +58,7 @@ struct learner *learner_begin(struct peer *peer,
     int32_t ticks = config->connect_to_learner_master_limit > 0
                         ? config->connect_to_learner_master_limit
                         : config->init_limit;
-    struct zk_effect *effect = peer_effect(outbox, PEER_EFFECT_LINK_CONNECT);
-    effect->server_id = leader_id;
-    effect->zxid = learner->attempt;
-    effect->len = (size_t)MAX(ticks, 1) * (size_t)config->tick_ms;
+    dial(learner, (size_t)MAX(ticks, 1) * (size_t)config->tick_ms, outbox);
     return learner;
 }
 
@@ -428,7 +438,7 @@ static int32_t limit_ticks(const struct learner *learner)
     UNREACHABLE();
 }
 
-uint64_t learner_deadline(const struct learner *learner)
+static uint64_t silence_deadline(const struct learner *learner)
 {
     int32_t ticks = limit_ticks(learner);
     return ticks == 0
@@ -436,10 +446,20 @@ uint64_t learner_deadline(const struct learner *learner)
                : learner->heard_ms + (uint64_t)ticks * (uint64_t)learner->peer->config->tick_ms;
 }
 
+uint64_t learner_deadline(const struct learner *learner)
+{
+    return MIN(silence_deadline(learner), learner->redial_at_ms);
+}
+
 static void tick(struct learner_turn *turn)
 {
     struct learner *learner = turn->learner;
-    if (turn->event->now_ms < learner_deadline(learner)) {
+    uint64_t now_ms = turn->event->now_ms;
+    if (learner->redial_at_ms <= now_ms) {
+        learner->redial_at_ms = UINT64_MAX;
+        dial(learner, MAX(learner->redial_until_ms, now_ms + 1) - now_ms, turn->outbox);
+    }
+    if (now_ms < silence_deadline(learner)) {
         return;
     }
     if (learner->link != NULL &&
@@ -452,6 +472,27 @@ static void tick(struct learner_turn *turn)
     }
     learner_give_up(turn, learner->state == LEARNER_BROADCAST ? "nothing is heard of the leader"
                                                               : "the leader takes too long");
+}
+
+/* Who elected it may know before the leader does. A server refuses connections until then; what
+ * stands between, a proxy, may accept them and close them again. False: it does not come to lead.
+ */
+static bool waits_for_leader(struct learner_turn *turn)
+{
+    struct learner *learner = turn->learner;
+    uint64_t now_ms = turn->event->now_ms;
+    if (learner->state != LEARNER_INTRODUCED || learner->link == NULL) {
+        return false;
+    }
+    if (learner->redial_until_ms == 0) {
+        learner->redial_until_ms = now_ms + REDIAL_FOR_MS;
+    }
+    if (now_ms + REDIAL_MS >= learner->redial_until_ms) {
+        return false;
+    }
+    learner->state = LEARNER_CONNECTING;
+    learner->redial_at_ms = now_ms + REDIAL_MS;
+    return true;
 }
 
 static void link_event(struct learner_turn *turn)
@@ -470,6 +511,8 @@ static void link_event(struct learner_turn *turn)
         if (is_it && learner->link != NULL) {
             packet(turn);
         }
+    } else if (is_it && waits_for_leader(turn)) {
+        learner->link = NULL; /* the host's again */
     } else if (is_it) {
         learner_give_up(turn, learner->link == NULL ? "the leader cannot be reached"
                                                     : "the leader has closed the connection");

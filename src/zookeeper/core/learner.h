@@ -42,14 +42,16 @@ struct learner {
     enum learner_state state;
     bool is_observer;
     int64_t leader_id;
-    int64_t attempt;      /* of LINK_CONNECT */
-    struct zk_link *link; /* NULL while CONNECTING */
-    int64_t epoch;        /* the leader's, once it has said it */
-    bool epoch_counts;    /* it was new to us: our ACKEPOCH counts */
-    int64_t sync_zxid;    /* of DIFF, TRUNC, SNAP */
-    bool asked_epoch;     /* PERSIST_EPOCH of the current one is on its way */
-    bool has_newleader;   /* NEWLEADER came (it may while SAVING) */
-    int64_t last_zxid;    /* last one proposed or informed: contiguity */
+    int64_t attempt;          /* of LINK_CONNECT */
+    uint64_t redial_at_ms;    /* UINT64_MAX: not wanted */
+    uint64_t redial_until_ms; /* 0: it has not closed a connection yet */
+    struct zk_link *link;     /* NULL while CONNECTING */
+    int64_t epoch;            /* the leader's, once it has said it */
+    bool epoch_counts;        /* it was new to us: our ACKEPOCH counts */
+    int64_t sync_zxid;        /* of DIFF, TRUNC, SNAP */
+    bool asked_epoch;         /* PERSIST_EPOCH of the current one is on its way */
+    bool has_newleader;       /* NEWLEADER came (it may while SAVING) */
+    int64_t last_zxid;        /* last one proposed or informed: contiguity */
     /* Until BROADCAST: proposals that are not in the log yet, because the disk was not ready for
      * them, or because they came without a COMMIT before UPTODATE. i64 zxid, u32 length, bytes. */
     struct buffer waiting;
