@@ -115,8 +115,15 @@ static void visit(const uint8_t *bytes, size_t len, size_t piece, struct buffer 
     size_t sent = 0;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     ASSERT(fd >= 0);
-    int failed = connect(fd, (const struct sockaddr *)&to, sizeof to);
-    ASSERT(failed == 0);
+    int failed;
+    do {
+        failed = connect(fd, (const struct sockaddr *)&to, sizeof to);
+    } while (failed != 0 && (errno == EINTR || errno == EALREADY)); /* libFuzzer's clock */
+    if (failed != 0 && errno == EADDRNOTAVAIL) {
+        close(fd); /* the machine is out of ports just now */
+        return;
+    }
+    ASSERT(failed == 0 || errno == EISCONN);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     for (int turn = 0; turn < TURNS_MAX && !is_closed; turn++) {
         if (sent < len) {
