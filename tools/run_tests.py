@@ -2,10 +2,10 @@
 
     .venv/bin/python tools/run_tests.py [--jobs N] [suite...]
 
-Without names every suite runs. Each suite writes its full output to build/test-logs/<suite>.log (what runs side by
-side, to a file of its own there); here one line a suite is shown, and what failed. A suite that ran nothing has failed: it was asked to prove
-something. The last line has the form `N passed, N failed, N skipped`, and the exit code is 0 only
-when nothing failed.
+Without names every suite runs. Each suite writes its full output to build/test-logs/<suite>.log (what runs
+side by side, to a file of its own there); here one line a suite is shown, and what failed. A suite that ran
+nothing has failed: it was asked to prove something. The last line has the form `N passed, N failed, N
+skipped`, and the exit code is 0 only when nothing failed.
 """
 
 import argparse
