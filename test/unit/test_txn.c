@@ -162,6 +162,14 @@ static void test_close_session_forms(void **state)
     bytes.len -= 1;
     assert_int_equal(decode(&txn), ERR_OK); /* as if there were no body */
     assert_false(txn.close_session_has_paths);
+
+    put_header(ZK_OP_CLOSE_SESSION);
+    jute_write_i32(&bytes, 2); /* two empty paths, or a digest of version 2: the latter */
+    jute_write_i32(&bytes, 0);
+    jute_write_i32(&bytes, -1);
+    jute_write_i32(&bytes, 7);
+    assert_int_equal(decode(&txn), ERR_OK);
+    assert_true(!txn.close_session_has_paths && txn.has_digest);
 }
 
 static void test_unknown_types(void **state)

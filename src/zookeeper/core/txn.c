@@ -112,12 +112,17 @@ static int decode_create(struct slice *in, struct arena *arena, struct zk_create
     return ERR_OK;
 }
 
-/* No body, or twelve bytes that begin like a digest: as a list they would be two empty paths, which
- * no server writes. */
+/* No body, or a digest in its place. Twelve bytes that begin like a digest could also be a list of
+ * two empty paths, which no server writes: that is a digest whatever follows it, so that what was
+ * read is written as it was read. */
 static bool is_close_session_bare(struct slice rest)
 {
-    return rest.len == 0 ||
-           (rest.len == DIGEST_BYTES && load_be32(rest.ptr) == DIGEST_VERSION_MARK);
+    if (rest.len < DIGEST_BYTES || load_be32(rest.ptr) != DIGEST_VERSION_MARK) {
+        return rest.len == 0;
+    }
+    bool has_two_empty_paths = (int32_t)load_be32(rest.ptr + 4) <= 0 &&
+                               (int32_t)load_be32(rest.ptr + 8) <= 0;
+    return rest.len == DIGEST_BYTES || has_two_empty_paths;
 }
 
 static int decode_close_session(struct slice *in, struct arena *arena, struct txn *txn)
