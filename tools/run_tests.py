@@ -43,6 +43,7 @@ RECONFIG_SIM_SEEDS = 600
 DIGEST_SEEDS = {"samsa_sim": 60, "samsa_kafka_sim": 6, "samsa_ensemble_sim": 30}
 SIM_BUILDS = ("plain", "dev-clang", "asan")
 FUZZ_SECONDS = 7
+FUZZ_SEED = 1
 
 
 class Results:
@@ -206,7 +207,8 @@ def suite_fuzz(runner):
                 if program.is_file() and os.access(program, os.X_OK)]
 
     def run(name):
-        return runner.run([sys.executable, "tools/run_fuzzers.py", "--seconds", FUZZ_SECONDS, name],
+        return runner.run([sys.executable, "tools/run_fuzzers.py", "--seconds", FUZZ_SECONDS,
+                           "--seed", FUZZ_SEED, name],
                           FUZZ_SECONDS * 6 + 60, log_name=name)
 
     with concurrent.futures.ThreadPoolExecutor(runner.jobs) as pool:
