@@ -39,20 +39,18 @@ static void append(json_t *array, json_t *value)
     ASSERT(failed == 0);
 }
 
+static json_t *one_of(const struct quorum_address *address, bool of_election)
+{
+    return address_text(address->host, of_election ? address->election_port : address->quorum_port);
+}
+
 static json_t *addresses_of(const struct quorum_server *server, bool of_election)
 {
     json_t *array = admin_json(json_array());
     for (uint32_t i = 0; i < server->address_count; i++) {
-        const struct quorum_address *address = &server->addresses[i];
-        uint16_t port = of_election ? address->election_port : address->quorum_port;
-        append(array, address_text(address->host, port));
+        append(array, one_of(&server->addresses[i], of_election));
     }
     return array;
-}
-
-static json_t *one_of(const struct quorum_address *address, bool of_election)
-{
-    return address_text(address->host, of_election ? address->election_port : address->quorum_port);
 }
 
 /* The properties of upstream's MultipleAddresses. Nothing is tried out here: all count as
@@ -66,8 +64,7 @@ static json_t *address_set(const struct quorum_server *server, bool of_election)
     for (uint32_t i = 0; i < server->address_count; i++) {
         const struct quorum_address *address = &server->addresses[i];
         uint16_t port = of_election ? address->election_port : address->quorum_port;
-        append(hosts, admin_json(json_stringn((const char *)address->host.ptr,
-                                              MIN(address->host.len, 256))));
+        append(hosts, admin_json(json_stringn((const char *)address->host.ptr, address->host.len)));
         append(ports, admin_json(json_integer(port)));
         append(wildcards, address_text(SLICE_LIT("0.0.0.0"), port));
     }

@@ -365,7 +365,6 @@ static int64_t next_round(int64_t round)
 /* NOLINTNEXTLINE(readability-function-size): the facts that a round begins with */
 void election_start(struct election *election,
                     struct quorum_config *members,
-                    bool is_observer,
                     int64_t zxid,
                     int64_t peer_epoch,
                     int64_t designated,
@@ -376,8 +375,8 @@ void election_start(struct election *election,
     election->is_looking = true;
     /* Who is to have a vote only by the next configuration helps to elect, and is no candidate. */
     const struct voter *self = find_voter(election, election->config->server_id);
-    election->is_observer = self == NULL || (is_observer && !self->is_next);
-    bool is_candidate = !is_observer && self != NULL && self->is_member;
+    election->is_observer = self == NULL;
+    bool is_candidate = self != NULL && self->is_member;
     election->state = PEER_LOOKING;
     election->election_epoch = next_round(election->election_epoch);
     election->finalize_at_ms = UINT64_MAX;

@@ -94,7 +94,6 @@ void election_tell_config(struct election *election, const struct quorum_config 
  * reconfiguration named the leader; nobody is asked, and the next tick says ELECTION_DECIDED. */
 void election_start(struct election *election,
                     struct quorum_config *members,
-                    bool is_observer,
                     int64_t zxid,
                     int64_t peer_epoch,
                     int64_t designated,

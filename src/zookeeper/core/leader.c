@@ -112,7 +112,7 @@ static bool has_quorum(const struct leader *leader,
                        bool (*has)(const struct handler *handler, int64_t zxid),
                        bool with_next)
 {
-    int64_t ids[PEER_LEARNERS_MAX + 1] LEADER_NOT_ZEROED;
+    int64_t ids[PEER_LEARNERS_MAX + 1] NOT_ZEROED;
     size_t count = leader_collect(leader, with_self, has, 0, ids);
     return leader_is_quorum(leader, ids, count, with_next);
 }

@@ -281,7 +281,7 @@ static void activate(struct leader_turn *turn, int64_t zxid, struct slice txn, s
 static bool is_committed_by_quorum(const struct leader *leader, int64_t zxid)
 {
     const struct peer *peer = leader->peer;
-    int64_t ids[PEER_LEARNERS_MAX + 1] LEADER_NOT_ZEROED;
+    int64_t ids[PEER_LEARNERS_MAX + 1] NOT_ZEROED;
     bool own = peer->persisted_zxid >= zxid;
     size_t count = leader_collect(leader, own, has_acked, zxid, ids);
     /* What was proposed before a reconfiguration does not ask the configuration that it brings. */

@@ -11,17 +11,6 @@
 /* Owners of a session (struct session.owner): a link's id, or this. 0: nobody has spoken yet. */
 #define SESSION_OWNER_HERE UINT64_MAX
 
-/* Lists of servers are large, short-lived and made for each commit: where the compiler zeroes what
- * stands on the stack, that was a twentieth of a busy leader's work. */
-#if defined(__has_attribute)
-#if __has_attribute(uninitialized)
-#define LEADER_NOT_ZEROED __attribute__((uninitialized))
-#endif
-#endif
-#ifndef LEADER_NOT_ZEROED
-#define LEADER_NOT_ZEROED
-#endif
-
 enum leader_phase {
     LEADER_DISCOVERY,
     LEADER_SAVING_EPOCH, /* still DISCOVERY to the outside: acceptedEpoch is on its way to the disk

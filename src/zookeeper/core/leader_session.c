@@ -244,7 +244,7 @@ static bool has_confirmed(const struct handler *handler, int64_t zxid)
 static void check_round(struct leader_turn *turn)
 {
     struct leader *leader = turn->leader;
-    int64_t ids[PEER_LEARNERS_MAX + 1] LEADER_NOT_ZEROED;
+    int64_t ids[PEER_LEARNERS_MAX + 1] NOT_ZEROED;
     if (leader->round == leader->confirmed_round) {
         return;
     }

@@ -5,9 +5,10 @@
  * and applied by its COMMIT; an observer applies by INFORM.
  *
  * What goes wrong: whatever the leader does wrong, or the network, ends the role; the next
- * synchronisation repairs it. A hole in the zxids is such an error (ZOOKEEPER-4925). The one that
- * does not: a COMMIT that is not of the next proposal ends the server, as upstream's, since then
- * one of the two histories is not what it seems.
+ * synchronisation repairs it. A hole in the zxids is such an error (ZOOKEEPER-4925). A connection
+ * that is closed before the leader has said anything is no end yet: it is dialled again for a
+ * while. And there is one that ends more: a COMMIT that is not of the next proposal ends the
+ * server, as upstream's, since then one of the two histories is not what it seems.
  */
 #include "zookeeper/core/learner_private.h"
 
@@ -481,7 +482,7 @@ static bool waits_for_leader(struct learner_turn *turn)
 {
     struct learner *learner = turn->learner;
     uint64_t now_ms = turn->event->now_ms;
-    if (learner->state != LEARNER_INTRODUCED || learner->link == NULL) {
+    if (learner->state != LEARNER_INTRODUCED) {
         return false;
     }
     if (learner->redial_until_ms == 0) {

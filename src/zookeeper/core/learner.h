@@ -1,8 +1,8 @@
 /* learner.h - follower and observer: how a server comes to have what its leader has, and keeps it.
  *
- *       CONNECTING
- *           | FOLLOWERINFO
- *       INTRODUCED
+ *       CONNECTING <----------+
+ *           | FOLLOWERINFO    | closed before the leader has said anything
+ *       INTRODUCED -----------+
  *           | LEADERINFO; ACCEPTING: the epoch becomes durable; ACKEPOCH
  *       WAITS_FOR_SYNC --TRUNC--> CUTTING --------+
  *           |------------SNAP---> READING, SAVING |

@@ -315,9 +315,8 @@ static void look(struct peer *peer, const char *reason, uint64_t now_ms, struct 
     }
     bool is_next = peer->seen_config->version > peer->committed_config->version;
     election_set_next(&peer->election, is_next ? peer->seen_config : NULL);
-    election_start(&peer->election, peer->committed_config,
-                   !quorum_config_is_voter(peer->committed_config, config->server_id),
-                   peer_last_zxid(peer), peer->current_epoch, private->designated, now_ms, outbox);
+    election_start(&peer->election, peer->committed_config, peer_last_zxid(peer),
+                   peer->current_epoch, private->designated, now_ms, outbox);
     private->designated = -1;
 }
 
@@ -676,7 +675,7 @@ uint64_t peer_deadline(const struct peer *peer)
     return MIN(deadline_ms, private->start_at_ms);
 }
 
-/* ---- checks -------------------------------------------------------------- */
+/* ---- checks -------------------------------------------------------------------------- */
 
 static void check_history(const struct peer *peer)
 {

@@ -52,7 +52,6 @@ struct peer_config {
     bool sync_enabled;                       /* syncEnabled: observers log, too */
     bool read_only_mode_enabled;             /* readonlymode.enabled */
     bool local_sessions_enabled;             /* localSessionsEnabled */
-    bool local_sessions_upgrading_enabled;   /* localSessionsUpgradingEnabled */
     bool reconfig_enabled;                   /* reconfigEnabled */
     bool standalone_enabled;                 /* standaloneEnabled: at least two voters remain */
     int32_t observer_reconnect_delay_ms;

@@ -84,7 +84,6 @@ static struct peer_config make_peer_config(const struct zk_config *config)
         .sync_enabled = config->sync_enabled || config->reconfig_enabled,
         .read_only_mode_enabled = config->read_only_mode_enabled,
         .local_sessions_enabled = config->local_sessions_enabled,
-        .local_sessions_upgrading_enabled = config->local_sessions_upgrading_enabled,
         .reconfig_enabled = config->reconfig_enabled,
         .standalone_enabled = config->standalone_enabled,
         .observer_reconnect_delay_ms = config->observer_reconnect_delay_ms,

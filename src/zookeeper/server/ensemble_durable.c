@@ -232,10 +232,11 @@ static void config_done(struct runtime_job *job)
     quorum_config_drop(config_job->config);
     config_job->config = NULL;
     if (config_job->error != 0) {
-        LOG("server", LOG_ERROR,
-            "%s. The configuration is in force and in the data; the file is written again with the "
-            "next one.",
-            config_job->message.text);
+        LOG("server", LOG_ERROR, "%s. %s", config_job->message.text,
+            config_job->is_next ? "A restart before the proposed configuration is committed will "
+                                  "not know of it."
+                                : "The configuration is in force and in the data; the file is "
+                                  "written again with the next one.");
     }
     if (!barrier_is_void(ensemble)) {
         barrier_done(ensemble, NULL);

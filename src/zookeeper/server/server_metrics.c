@@ -38,6 +38,12 @@ struct server_metrics {
     size_t summary_count;
 };
 
+/* Else there are none, and nobody has to look at all of them. */
+static bool sessions_may_be_local(const struct node *node)
+{
+    return node->config.local_sessions_enabled || service_is_read_only(node->service);
+}
+
 /* ---- gauges ---------------------------------------------------------------------------------- */
 
 #define GAUGE(name, expression)           \
@@ -51,7 +57,8 @@ GAUGE(znode_count, node->service->tree.node_count)
 GAUGE(approximate_data_size, node->service->tree.approximate_data_size)
 GAUGE(ephemerals_count, node->service->tree.ephemerals_count)
 GAUGE(global_sessions, node->service->tree.sessions.count)
-GAUGE(local_sessions, session_table_count_local(&node->service->sessions))
+GAUGE(local_sessions,
+      sessions_may_be_local(node) ? session_table_count_local(&node->service->sessions) : 0)
 GAUGE(watch_count,
       node->service->data_watches.watch_count + node->service->child_watches.watch_count)
 GAUGE(num_alive_connections, node->client_count)
