@@ -18,7 +18,7 @@
 #include "runtime/uv/runtime_uv.h"
 
 #define WAIT_NS UINT64_C(5000000000)
-#define SIDES_MAX 512
+#define SIDES_MAX 1200
 
 /* One end of a connection as its owner sees it. */
 struct side {
@@ -577,6 +577,56 @@ static void test_many_at_once_and_idle_memory(void **state)
     }
 }
 
+static size_t heard_at_fire;
+
+static void on_count_timer(struct runtime_timer *timer)
+{
+    (void)timer;
+    heard_at_fire = 0;
+    for (size_t i = 0; i < side_count; i++) {
+        heard_at_fire += sides[i].got.len;
+    }
+    data_timer_fired += 1;
+}
+
+/* A loop that was held up for longer than all of its clients' timeouts, each of whom has spoken. */
+static void test_more_than_a_batch_is_heard_before_timers(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 1100
+    };
+    static int fds[COUNT];
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < COUNT * 3) {
+        skip();
+    }
+    struct rlimit more = {COUNT * 3, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &more), 0);
+    accept_echo = false;
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = plain_connect();
+        TURN_UNTIL(side_count == (size_t)i + 1);
+    }
+    struct runtime_timer timer;
+    runtime_timer_init(&timer, runtime, on_count_timer);
+    runtime_timer_set(&timer, 0);
+    data_timer_fired = 0;
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(write(fds[i], "x", 1), 1);
+    }
+    TURN_UNTIL(data_timer_fired == 1);
+    assert_int_equal(heard_at_fire, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        close(fds[i]);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        TURN_UNTIL(sides[i].closed == 1);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 /* No descriptor left: the client is turned away, the loop does not spin, and later all is well. */
 static void test_out_of_descriptors(void **state)
 {
@@ -762,6 +812,7 @@ int main(void)
         TEST(test_slow_reader),
         TEST(test_port_in_use),
         TEST(test_many_at_once_and_idle_memory),
+        TEST(test_more_than_a_batch_is_heard_before_timers),
         TEST(test_out_of_descriptors),
         TEST(test_resolve),
         TEST(test_watch_and_signals),

@@ -319,6 +319,19 @@ static void wait_for_events(struct runtime *runtime, int timeout_ms)
     }
 }
 
+/* Timers come after the bytes: when the loop was held up (a slow sync, a stopped process), what
+ * peers said meanwhile is heard before anybody's time is found to be over. A full batch says that
+ * there may be more to hear; a loop that is never done with hearing tells the time all the same. */
+static bool has_heard_all(struct runtime *runtime)
+{
+    if (runtime->event_count < LOOP_EVENTS_MAX || runtime->full_polls == LOOP_FULL_POLLS_MAX) {
+        runtime->full_polls = 0;
+        return true;
+    }
+    runtime->full_polls += 1;
+    return false;
+}
+
 void runtime_turn(struct runtime *runtime, int timeout_ms)
 {
     ASSERT_ON_LOOP(runtime);
@@ -335,9 +348,9 @@ void runtime_turn(struct runtime *runtime, int timeout_ms)
             poller->on_ready(poller, event->events);
         }
     }
-    /* After the bytes: when the loop was held up (a slow sync, a stopped process), what peers said
-     * meanwhile is heard before anybody's time is found to be over. */
-    timers_fire(&runtime->timers, runtime->now_ns);
+    if (has_heard_all(runtime)) {
+        timers_fire(&runtime->timers, runtime->now_ns);
+    }
     jobs_deliver(runtime);
     run_hooks(runtime);
     jobs_dispatch(runtime);

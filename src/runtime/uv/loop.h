@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #define LOOP_EVENTS_MAX 1024
+#define LOOP_FULL_POLLS_MAX 64 /* of them in a row that timers wait for */
 #define READ_BUFFER_BYTES ((size_t)256 * 1024)
 
 /* Output buffers that are empty wait here for the next stream that has something to say. */
@@ -47,6 +48,7 @@ struct runtime {
     struct epoll_event events[LOOP_EVENTS_MAX];
     int event_count;
     int event_next;
+    int full_polls; /* in a row */
 
     struct timer_heap timers;
     struct list hooks;
