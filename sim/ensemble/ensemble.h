@@ -432,6 +432,7 @@ struct ensemble_options {
     char config_text[2048]; /* without what differs from member to member */
     int scenario;           /* enum scenario_kind, scenarios.h */
     int64_t counter_max;    /* so many zxids has an epoch; 0: as many as fit */
+    bool hole_in_memory;    /* SCENARIO_HOLE: of the hero's commit log, not of the log on disk */
     uint64_t init_ns;       /* initLimit */
     uint64_t sync_ns;
     int64_t clock_ppm[MEMBERS_MAX]; /* how wrong the monotonic clocks are */

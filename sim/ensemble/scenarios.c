@@ -27,6 +27,7 @@ struct scenario {
     struct member *laggard; /* who gets it from him */
     uint64_t hero_failed_ops;
     bool cuts_clients;
+    bool by_snapshot; /* cut-fails: the new leader has gone on, so that no TRUNC reaches back */
 };
 
 enum step_result {
@@ -177,7 +178,7 @@ static enum step_result hero_is_even(struct scenario *scenario)
         grown(scenario) < 2) {
         return STEP_WAITS;
     }
-    if (view->syncs_by_snap == 0) {
+    if ((view->syncs_by_snap == 0) != scenario->ensemble->options.hole_in_memory) {
         return STEP_FAILED;
     }
     hold_down(scenario->leader);
@@ -307,6 +308,11 @@ static enum step_result choose_for_cut_fails(struct scenario *scenario)
     if (scenario->leader == NULL) {
         return STEP_FAILED;
     }
+    scenario->by_snapshot = !scenario->by_snapshot;
+    if (!scenario->by_snapshot) {
+        cut_all_clients(scenario, true);
+        cut_clients(scenario, scenario->leader, false);
+    }
     cut_members(scenario, scenario->leader, true);
     return STEP_DONE;
 }
@@ -318,8 +324,8 @@ static enum step_result leader_is_left(struct scenario *scenario)
     if (scenario->leader->state != MEMBER_UP) {
         return STEP_FAILED;
     }
-    if (next == NULL || next == scenario->leader || !next->view.is_serving || grown(scenario) < 2 ||
-        !scenario->leader->view.is_looking) {
+    if (next == NULL || next == scenario->leader || !next->view.is_serving ||
+        !scenario->leader->view.is_looking || (scenario->by_snapshot && grown(scenario) < 2)) {
         return STEP_WAITS;
     }
     scenario->hero = scenario->leader;
@@ -332,12 +338,16 @@ static enum step_result leader_is_left(struct scenario *scenario)
 static enum step_result cut_has_failed(struct scenario *scenario)
 {
     bool has_failed = member_failed_ops(scenario->hero) > scenario->hero_failed_ops;
-    return !has_failed || grown(scenario) < 10 ? STEP_WAITS : STEP_DONE;
+    if (!has_failed || (scenario->by_snapshot && grown(scenario) < 10)) {
+        return STEP_WAITS;
+    }
+    scenario->hero->disk.faults = scenario->ensemble->base.options.disk;
+    cut_all_clients(scenario, false);
+    return STEP_DONE;
 }
 
 static enum step_result hero_can_cut(struct scenario *scenario)
 {
-    scenario->hero->disk.faults = scenario->ensemble->base.options.disk;
     if (!scenario->hero->view.is_serving || grown(scenario) < 2) {
         return STEP_WAITS;
     }
@@ -428,8 +438,11 @@ void scenario_draw(struct ensemble_options *options, struct options *base)
     case SCENARIO_HOLE:
         options->member_count = MEMBERS_OF_HOLE;
         options->observer_count = 0;
-        config_writer_add(&writer, "forceSnapshotSync=false\nsnapshotSizeFactor=0.2\n"
-                                   "commitLogCount=3\nreadonlymode.enabled=false\n");
+        options->hole_in_memory = random_once_in(&random, 2);
+        config_writer_add(&writer,
+                          "forceSnapshotSync=false\nsnapshotSizeFactor=0.2\n"
+                          "commitLogCount=%d\nreadonlymode.enabled=false\n",
+                          options->hole_in_memory ? 500 : 3);
         make_calm(options, base);
         break;
     case SCENARIO_NEVER_HAD:

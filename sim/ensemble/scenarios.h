@@ -2,13 +2,13 @@
  * sees all brings the members there step by step, beside the faults of the seed.
  *
  *     rollover     an epoch has room for a few dozens of zxids (ZOOKEEPER-1277, 4883)
- *     hole         one server copies a tree, so that its log has a hole, and leads one that is
- *                  further behind than the hole (ZOOKEEPER-4925)
+ *     hole         one server copies a tree, so that its log has a hole, or is sent what it has
+ *                  missed, which its commit log must take; and it leads one that is further behind
+ *                  than that (ZOOKEEPER-4925)
  *     never-had    a server that copied the tree of a fresh epoch has a transaction of this epoch
  *                  alone, and is told to cut back to what only the tree has (ZOOKEEPER-3701)
- *
- *     cut-fails    a leader that was left alone with what it logged is told to cut it off, and its
- *                  disk does not do so (ZOOKEEPER-3701)
+ *     cut-fails    a leader that was left alone with what it logged is told to cut it off, by TRUNC
+ *                  or after a snapshot, and its disk does not do so (ZOOKEEPER-3701)
  *
  * A story that does not come to its end is begun again. Whether it did is a mark.
  */
