@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from kazoo.client import KazooClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import backends  # noqa: E402  (needs the path above)
+from peers import Ensemble, PeerUnavailable, samsa_program  # noqa: E402
 
 
 def starter(directory):
@@ -40,3 +42,39 @@ def module_servers(tmp_path_factory):
     start, end = starter(tmp_path_factory.mktemp("servers"))
     yield start
     end()
+
+
+@pytest.fixture
+def ensemble(tmp_path):
+    """make(kinds, **options): an Ensemble, not yet started; it ends with the test."""
+    made = []
+
+    def make(kinds, network=None, **options):
+        try:
+            made.append(Ensemble(tmp_path, kinds, network=network, **options))
+        except PeerUnavailable as problem:
+            if network is not None:
+                network.close()
+            pytest.skip(str(problem).splitlines()[0])
+        return made[-1]
+
+    assert samsa_program() is not None, "build first: no bin/zkServer.sh with a program"
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def connect():
+    """make(hosts): a client of kazoo that has a session; it ends with the test."""
+    made = []
+
+    def make(hosts):
+        made.append(KazooClient(hosts=hosts, timeout=10, connection_retry={"max_tries": -1, "delay": 0.05}))
+        made[-1].start(timeout=20)
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.stop()
+        client.close()

@@ -14,7 +14,7 @@ from kazoo.client import KazooClient
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from peers import VERSIONS, Ensemble, PeerUnavailable, Proxied, SamsaServer, samsa_program  # noqa: E402
+from peers import VERSIONS, Proxied, SamsaServer  # noqa: E402
 from zk_history import History  # noqa: E402
 from zk_watches import Watches  # noqa: E402
 
@@ -22,23 +22,6 @@ NEW = "3.9.5"
 DIGEST_INTERVAL = 128
 # Of these nobody brings new ones: they stay in an ensemble for years.
 LEFT_BEHIND = ("3.6.4", "3.7.2")
-
-
-@pytest.fixture
-def ensemble(tmp_path):
-    made = []
-
-    def make(kinds, **options):
-        try:
-            made.append(Ensemble(tmp_path, kinds, **options))
-        except PeerUnavailable as problem:
-            pytest.skip(str(problem).splitlines()[0])
-        return made[-1]
-
-    assert samsa_program() is not None, "build first: no bin/zkServer.sh with a program"
-    yield make
-    for one in made:
-        one.stop()
 
 
 def tree_of(hosts):

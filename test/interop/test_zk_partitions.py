@@ -18,7 +18,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from peers import Ensemble, Namespaces, PeerUnavailable, namespaces_work, samsa_program  # noqa: E402
+from peers import Namespaces, namespaces_work  # noqa: E402
 from test_zk_ensembles import NEW, settle  # noqa: E402
 from zk_history import History  # noqa: E402
 from zk_nemesis import process_of  # noqa: E402
@@ -31,27 +31,8 @@ GIVES_UP_S = 4 * 0.5 + 1.5
 REPLACED_S = 15
 
 
-@pytest.fixture
-def ensemble(tmp_path):
-    made = []
-
-    def make(kinds, **options):
-        network = Namespaces()
-        try:
-            made.append(Ensemble(tmp_path, kinds, network=network, cfg=LIMITS, **options))
-        except PeerUnavailable as problem:
-            network.close()
-            pytest.skip(str(problem).splitlines()[0])
-        return made[-1]
-
-    assert samsa_program() is not None, "build first: no bin/zkServer.sh with a program"
-    yield make
-    for one in made:
-        one.stop()
-
-
 def under_load(ensemble, kinds):
-    one = ensemble(kinds).start()
+    one = ensemble(kinds, network=Namespaces(), cfg=LIMITS).start()
     history = History(one.hosts).start()
     history.wait_progress(60)
     return one, history

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import backends  # noqa: E402
 import curator  # noqa: E402
-from peers import Ensemble, PeerUnavailable, Proxied, class_path, samsa_program  # noqa: E402
+from peers import PeerUnavailable, Proxied, class_path  # noqa: E402
 from test_zk_ensembles import NEW, settle  # noqa: E402
 from zk_history import History  # noqa: E402
 from zk_nemesis import LIMITS, Nemesis  # noqa: E402
@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 SOAK_S = int(os.environ.get("SAMSA_SOAK_SECONDS", "0"))
 # No act takes so long: no session may be lost.
 TIMEOUT_S = 30
-SESSION_CFG = {"maxSessionTimeout": 60000}
+CFG = {**LIMITS, "maxSessionTimeout": 60000}
 SERVER_ACTS = ("kill_leader", "kill_follower", "pause_briefly", "pause_leader", "pause_follower",
                "restart_all_one_by_one")
 LINK_ACTS = ("slow_links", "slow_clients", "stall_briefly", "cut_leader", "cut_follower", "cut_one_way", "cut_clients",
@@ -48,20 +48,6 @@ def commands(tmp_path_factory):
     except PeerUnavailable as problem:
         pytest.skip(str(problem).splitlines()[0])
     return {"java": java, "c": [str(folder / "zk_recipes")]}
-
-
-@pytest.fixture
-def ensemble(tmp_path):
-    made = []
-
-    def make(kinds=("samsa",) * 3):
-        made.append(Ensemble(tmp_path, kinds, network=Proxied(), cfg={**LIMITS, **SESSION_CFG}))
-        return made[-1].start()
-
-    assert samsa_program() is not None, "build first: no bin/zkServer.sh with a program"
-    yield make
-    for one in made:
-        one.stop()
 
 
 @pytest.fixture
@@ -95,7 +81,7 @@ def judge(recipes, history, one):
 
 @pytest.mark.parametrize("acts", [SERVER_ACTS, LINK_ACTS], ids=["servers", "links"])
 def test_recipes_keep_their_promises(ensemble, commands, start_recipes, acts):
-    one = ensemble()
+    one = ensemble(("samsa",) * 3, network=Proxied(), cfg=CFG).start()
     recipes = start_recipes(one, commands)
     history = History(one.network.hosts_for("h"), workers=2, session_timeout=10).start()
     nemesis = Nemesis(one, lambda: history.wait_progress(10), lambda name: recipes.journal.add(f"act {name}"))
@@ -117,7 +103,7 @@ class NoLock(SharedLock):
 
 
 def test_a_lock_that_does_not_lock_is_found(ensemble, start_recipes):
-    one = ensemble()
+    one = ensemble(("samsa",) * 3, network=Proxied(), cfg=CFG).start()
     recipes = start_recipes(one, {}, NoLock)
     recipes.wait_progress(more=20)
     problems = recipes.stop()

@@ -3,53 +3,12 @@
 Whoever leads and whoever follows, the text of /zookeeper/config is the same everywhere, and the ensemble goes on.
 """
 
-import sys
-from pathlib import Path
-
 import pytest
-from kazoo.client import KazooClient
 from kazoo.exceptions import BadArgumentsError, BadVersionError, ConnectionLoss, NewConfigNoQuorumError, NoAuthError
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from peers import Ensemble, PeerUnavailable, samsa_program  # noqa: E402
 
 NEW = "3.9.5"
 OPEN = {"cfg": {"reconfigEnabled": "true", "skipACL": "yes"}, "java_props": {"zookeeper.skipACL": "yes"}}
 KINDS = [("samsa",) * 3, ("samsa", NEW, "samsa"), (NEW, "samsa", NEW)]
-
-
-@pytest.fixture
-def ensemble(tmp_path):
-    made = []
-
-    def make(kinds, **options):
-        try:
-            made.append(Ensemble(tmp_path, kinds, **options).start())
-        except PeerUnavailable as problem:
-            pytest.skip(str(problem).splitlines()[0])
-        return made[-1]
-
-    assert samsa_program() is not None, "build first: no bin/zkServer.sh with a program"
-    yield make
-    for one in made:
-        one.stop()
-
-
-@pytest.fixture
-def connect():
-    made = []
-
-    def make(hosts):
-        client = KazooClient(hosts=hosts, timeout=10)
-        made.append(client)
-        client.start(timeout=20)
-        return client
-
-    yield make
-    for client in made:
-        client.stop()
-        client.close()
 
 
 def config_of(client):
@@ -79,7 +38,7 @@ def line_of(one, member_id):
 
 @pytest.mark.parametrize("kinds", KINDS, ids="-".join)
 def test_servers_leave_and_come_back(ensemble, connect, kinds):
-    one = ensemble(kinds, **OPEN)
+    one = ensemble(kinds, **OPEN).start()
     client = connect(one.hosts)
     first = config_of(client)
     assert members(first) == [1, 2, 3] and first[-1] != "version=0"
@@ -98,7 +57,7 @@ def test_servers_leave_and_come_back(ensemble, connect, kinds):
 
 @pytest.mark.parametrize("kinds", KINDS, ids="-".join)
 def test_the_leader_leaves(ensemble, connect, kinds):
-    one = ensemble(kinds, **OPEN)
+    one = ensemble(kinds, **OPEN).start()
     client = connect(one.hosts)
     leader = one.leader()
     try:
@@ -113,7 +72,7 @@ def test_the_leader_leaves(ensemble, connect, kinds):
 @pytest.mark.parametrize("kinds,joiner", [(("samsa",) * 3, "samsa"), (("samsa", NEW, "samsa"), "samsa"),
                                           (("samsa",) * 3, NEW), ((NEW,) * 3, "samsa")])
 def test_a_fourth_server_joins(ensemble, connect, kinds, joiner):
-    one = ensemble(kinds, **OPEN)
+    one = ensemble(kinds, **OPEN).start()
     client = connect(one.hosts)
     client.create("/before", b"x")
     one.network.add(4)
@@ -128,7 +87,7 @@ def test_a_fourth_server_joins(ensemble, connect, kinds, joiner):
 
 
 def test_what_is_refused(ensemble, connect):
-    one = ensemble(("samsa",) * 3, **OPEN)
+    one = ensemble(("samsa",) * 3, **OPEN).start()
     client = connect(one.hosts)
     with pytest.raises(BadVersionError):
         client.reconfig(joining=None, leaving="3", new_members=None, from_config=5)
@@ -140,7 +99,7 @@ def test_what_is_refused(ensemble, connect):
 
 
 def test_only_who_may_reconfigures(ensemble, connect):
-    one = ensemble(("samsa",) * 3, cfg={"reconfigEnabled": "true"})
+    one = ensemble(("samsa",) * 3, cfg={"reconfigEnabled": "true"}).start()
     client = connect(one.hosts)
     with pytest.raises(NoAuthError):
         client.reconfig(joining=None, leaving="3", new_members=None)

@@ -9,49 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
-from kazoo.client import KazooClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from peers import Ensemble, PeerUnavailable, Proxied, samsa_program  # noqa: E402
+from peers import Proxied  # noqa: E402
 from test_zk_ensembles import NEW, assert_digests_equal, assert_trees_equal, start_with_leader  # noqa: E402
 from zk_history import UNKNOWN  # noqa: E402
 
 LOST = b"nobody was told of this"
 CUT_WORDS = ("Truncating the log to get in sync", "Truncating log to get in sync")
-
-
-@pytest.fixture
-def ensemble(tmp_path):
-    made = []
-
-    def make(kinds):
-        try:
-            made.append(Ensemble(tmp_path, kinds, network=Proxied()))
-        except PeerUnavailable as problem:
-            pytest.skip(str(problem).splitlines()[0])
-        return made[-1]
-
-    assert samsa_program() is not None, "build first: no bin/zkServer.sh with a program"
-    yield make
-    for one in made:
-        one.stop()
-
-
-@pytest.fixture
-def connect():
-    made = []
-
-    def make(hosts):
-        made.append(KazooClient(hosts=hosts, timeout=10, connection_retry={"max_tries": -1, "delay": 0.05}))
-        made[-1].start(timeout=20)
-        return made[-1]
-
-    yield make
-    for client in made:
-        client.stop()
-        client.close()
 
 
 def has_in_log(one, member_id, data):
@@ -79,7 +46,7 @@ def write_for_nobody(one, client, path, deaf):
 
 @pytest.mark.parametrize("follower,leader", [("samsa", NEW), (NEW, "samsa"), ("samsa", "samsa")])
 def test_a_follower_cuts_what_its_new_leader_never_had(ensemble, connect, follower, leader):
-    one = ensemble((leader, leader, follower))
+    one = ensemble((leader, leader, follower), network=Proxied())
     start_with_leader(one, 3)
     client = connect(one.servers[3].hosts)
     client.create("/before")
@@ -97,7 +64,7 @@ def test_a_follower_cuts_what_its_new_leader_never_had(ensemble, connect, follow
 
 def test_five_servers_elect_by_epoch_then_zxid_then_id(ensemble, connect):
     """The classes' scenario: started one after another server 3 leads; 3 and 5 die; the survivors elect the best."""
-    one = ensemble(("samsa",) * 5)
+    one = ensemble(("samsa",) * 5, network=Proxied())
     for i in (1, 2):
         one.start(i, wait=False)
     time.sleep(1)
