@@ -8,8 +8,7 @@
 
 #include "base/memory.h"
 #include "runtime/uv/runtime_uv.h"
-
-#define WAIT_NS UINT64_C(5000000000)
+#include "support_runtime.h"
 
 /* One end of a connection as its owner sees it. */
 struct side {
@@ -89,18 +88,6 @@ static int end(void **state)
     assert_int_equal(mem_used(), 0);
     return 0;
 }
-
-/* Turns the loop until the condition holds; fails the test after WAIT_NS. */
-#define TURN_UNTIL(condition)                                           \
-    do {                                                                \
-        uint64_t deadline_ns = runtime_now_ns(runtime) + WAIT_NS;       \
-        while (!(condition)) {                                          \
-            if (runtime_now_ns(runtime) >= deadline_ns) {               \
-                fail_msg("this should have come true: %s", #condition); \
-            }                                                           \
-            runtime_turn(runtime, 10);                                  \
-        }                                                               \
-    } while (0)
 
 static void connect_side(struct side *side)
 {
