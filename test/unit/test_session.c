@@ -215,6 +215,57 @@ static void test_random_against_model(void **state)
     assert_int_equal(mem_used(), before);
 }
 
+#define REMOTE 50
+
+struct taken {
+    size_t count;
+    size_t times[REMOTE]; /* of each session, by its id */
+};
+
+static void count_taken(void *ctx, int64_t id, int32_t timeout_ms)
+{
+    struct taken *taken = ctx;
+    assert_int_equal(timeout_ms, 4000);
+    taken->count++;
+    taken->times[id - 1]++;
+}
+
+static void take(struct session_table *table, size_t most, size_t expected, struct taken *taken)
+{
+    taken->count = 0;
+    session_table_take_touched(table, most, count_taken, taken);
+    assert_int_equal(taken->count, expected);
+}
+
+/* A follower with more sessions than fit into a ping: each comes in its turn, however often the
+ * others are heard of meanwhile. */
+static void test_touched_ones_are_taken_in_turn(void **state)
+{
+    (void)state;
+    struct session_table table;
+    struct session *sessions[REMOTE];
+    struct taken taken = {0};
+    session_table_init(&table, TICK_MS, 1, 0);
+    for (int64_t i = 0; i < REMOTE; i++) {
+        sessions[i] = session_table_add_remote(&table, i + 1, 4000);
+    }
+    take(&table, REMOTE, REMOTE, &taken);
+    take(&table, REMOTE, 0, &taken);
+    for (size_t round = 0; round < 20; round++) {
+        for (size_t i = 0; i < REMOTE; i++) {
+            assert_true(session_touch(&table, sessions[i], 4000, 0));
+        }
+        take(&table, 20, 20, &taken);
+    }
+    for (size_t i = 0; i < REMOTE; i++) {
+        assert_in_range(taken.times[i], 1 + 3, 1 + 14);
+    }
+    take(&table, REMOTE, REMOTE - 20, &taken);
+    take(&table, REMOTE, 0, &taken);
+    session_table_release(&table);
+    assert_int_equal(mem_used(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_a_session_ends_at_its_bucket),
         cmocka_unit_test(test_closing_ends_the_wait),
         cmocka_unit_test(test_random_against_model),
+        cmocka_unit_test(test_touched_ones_are_taken_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@
 #define TXN_ZXID_AT 12u
 
 /* Between connections that are closed before the leader has said anything, and for how long. */
+#define PING_SESSION_BYTES 12
 #define REDIAL_MS 100u
 #define REDIAL_FOR_MS 1500u
 
@@ -272,6 +273,13 @@ void learner_acknowledge(struct learner_turn *turn)
     quorum_send_span(turn->outbox, learner->link, span);
 }
 
+/* What the leader takes as one packet; upstream's learners list all, and with some 87,000 sessions
+ * in half a tick lose their leader. */
+static size_t sessions_in_ping_max(const struct learner *learner)
+{
+    return (size_t)MAX(learner->peer->service.config->frame_bytes_max / PING_SESSION_BYTES, 1);
+}
+
 static void append_touched(void *ctx, int64_t id, int32_t timeout_ms)
 {
     struct buffer *out = ctx;
@@ -283,7 +291,8 @@ static void ping(struct learner_turn *turn)
 {
     struct buffer *out = &turn->outbox->bytes;
     size_t start = quorum_packet_begin(out, ZK_PACKET_PING, turn->event->zxid);
-    session_table_take_touched(&turn->learner->peer->service.sessions, append_touched, out);
+    session_table_take_touched(&turn->learner->peer->service.sessions,
+                               sessions_in_ping_max(turn->learner), append_touched, out);
     quorum_packet_end(out, start);
     quorum_send_span(turn->outbox, turn->learner->link,
                      (struct quorum_span){start, out->len - start});

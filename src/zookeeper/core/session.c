@@ -192,20 +192,27 @@ void session_set_remote(struct session_table *table, struct session *session)
 }
 
 void session_table_take_touched(struct session_table *table,
+                                size_t most,
                                 void (*each)(void *ctx, int64_t id, int32_t timeout_ms),
                                 void *ctx)
 {
     struct u64_map touched = table->touched;
-    u64_map_init(&table->touched);
+    size_t first = touched.count > most ? table->taken_count % touched.count : 0;
     size_t position = 0;
     uint64_t id = 0;
     uint64_t timeout_ms = 0;
-    while (u64_map_next(&touched, &position, &id, &timeout_ms)) {
+    u64_map_init(&table->touched);
+    for (size_t i = 0; u64_map_next(&touched, &position, &id, &timeout_ms); i++) {
+        if ((i + touched.count - first) % touched.count >= most) {
+            u64_map_put(&table->touched, id, timeout_ms);
+            continue;
+        }
         struct session *session = session_table_find(table, (int64_t)id);
         if (session != NULL) {
             session->is_touched = false;
         }
         each(ctx, (int64_t)id, (int32_t)timeout_ms);
+        table->taken_count++;
     }
     u64_map_release(&touched);
 }

@@ -45,6 +45,7 @@ struct session_table {
     struct session_bucket *recent; /* the bucket that the last touch hit, NULL when it is gone */
     uint64_t next_expiry_ms;       /* of the earliest bucket; UINT64_MAX when there is none */
     struct u64_map touched;        /* remote ones heard of: id -> timeout_ms */
+    size_t taken_count;            /* of these, ever */
 };
 
 /* next_id starts as SessionTrackerImpl.initializeNextSessionId(server_id) makes it; start_ms is the
@@ -72,9 +73,10 @@ struct session *session_table_add_remote(struct session_table *table,
 /* The leader takes over a local session. */
 void session_set_remote(struct session_table *table, struct session *session);
 
-/* Calls `each` for every remote session that was heard of since the last call, also for those whose
- * connection has gone. */
+/* Calls `each` for the remote sessions that were heard of since the last call, also for those whose
+ * connection has gone; when they are more than `most` the others have to wait, each in its turn. */
 void session_table_take_touched(struct session_table *table,
+                                size_t most,
                                 void (*each)(void *ctx, int64_t id, int32_t timeout_ms),
                                 void *ctx);
 
