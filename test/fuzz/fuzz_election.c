@@ -51,7 +51,7 @@ static void hear(struct slice bytes, int64_t sender, uint64_t now_ms)
     ASSERT(error == 0);
     zk_outbox_init(&outbox);
     election_init(&election, &config);
-    election_start(&election, members, 7, 1, -1, 0, &outbox);
+    election_start(&election, members, 7, 1, 0, &outbox);
     enum election_outcome outcome = election_notified(&election, &notification, now_ms, &outbox);
     election_check(&election);
     if (outcome == ELECTION_GOES_ON) {

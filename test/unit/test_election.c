@@ -68,7 +68,7 @@ static void close_fixture(struct fixture *f)
 static void start(struct fixture *f, int64_t zxid, int64_t epoch)
 {
     zk_outbox_clear(&f->outbox);
-    election_start(&f->election, f->members, zxid, epoch, -1, 0, &f->outbox);
+    election_start(&f->election, f->members, zxid, epoch, 0, &f->outbox);
     election_check(&f->election);
 }
 
@@ -416,7 +416,7 @@ static void test_observer_follows_only(void **state)
     struct notification n;
     open_fixture(&f, 4, config_with(3, 1, 0));
     zk_outbox_clear(&f.outbox);
-    election_start(&f.election, f.members, 9, 1, -1, 0, &f.outbox);
+    election_start(&f.election, f.members, 9, 1, 0, &f.outbox);
     assert_int_equal(f.outbox.count, 3);
     assert_true(told(&f, 1, &n));
     assert_int_equal(n.vote.leader, INT64_MIN);
@@ -574,7 +574,7 @@ static void test_appointed_leader_is_not_asked_about(void **state)
     struct fixture f;
     open_fixture(&f, 1, config_with(3, 0, 5));
     zk_outbox_clear(&f.outbox);
-    election_start(&f.election, f.members, 9, 1, 2, 70, &f.outbox);
+    election_appoint(&f.election, f.members, 2, 9, 1, 70);
     assert_int_equal(f.outbox.count, 0);
     assert_int_equal(election_deadline(&f.election), 70);
     assert_int_equal(election_tick(&f.election, 70, &f.outbox), ELECTION_DECIDED);

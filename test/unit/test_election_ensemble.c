@@ -93,8 +93,8 @@ static void world_send(struct world *world, int64_t from)
 static void world_start(struct world *world, int64_t id)
 {
     struct member *member = &world->member[id];
-    election_start(&member->election, world->members, member->zxid, member->epoch, -1,
-                   world->now_ms, &world->outbox);
+    election_start(&member->election, world->members, member->zxid, member->epoch, world->now_ms,
+                   &world->outbox);
     world_send(world, id);
 }
 

@@ -362,21 +362,17 @@ static int64_t next_round(int64_t round)
     return round == INT64_MAX ? 1 : round + 1;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the facts that a round begins with */
-void election_start(struct election *election,
-                    struct quorum_config *members,
-                    int64_t zxid,
-                    int64_t peer_epoch,
-                    int64_t designated,
-                    uint64_t now_ms,
-                    struct zk_outbox *outbox)
+/* What each round begins with. */
+static void begin(struct election *election,
+                  struct quorum_config *members,
+                  int64_t zxid,
+                  int64_t peer_epoch)
 {
     make_tally(election, members);
     election->is_looking = true;
     /* Who is to have a vote only by the next configuration helps to elect, and is no candidate. */
     const struct voter *self = find_voter(election, election->config->server_id);
     election->is_observer = self == NULL;
-    bool is_candidate = self != NULL && self->is_member;
     election->state = PEER_LOOKING;
     election->election_epoch = next_round(election->election_epoch);
     election->finalize_at_ms = UINT64_MAX;
@@ -384,25 +380,42 @@ void election_start(struct election *election,
                                   .zxid = zxid,
                                   .election_epoch = election->election_epoch,
                                   .peer_epoch = peer_epoch};
-    if (!is_candidate) {
+    if (self == NULL || !self->is_member) {
         election->own.leader = INT64_MIN;
         election->own.zxid = INT64_MIN;
         election->own.peer_epoch = INT64_MIN;
     }
-    election->tally->is_appointed = designated >= 0;
-    if (election->tally->is_appointed) {
-        election->vote = election->own;
-        election->vote.leader = designated;
-        election->vote.zxid = zxid;
-        election->vote.peer_epoch = peer_epoch;
-        election->finalize_at_ms = now_ms;
-        election->tell_again_at_ms = UINT64_MAX;
-        return;
-    }
+}
+
+void election_start(struct election *election,
+                    struct quorum_config *members,
+                    int64_t zxid,
+                    int64_t peer_epoch,
+                    uint64_t now_ms,
+                    struct zk_outbox *outbox)
+{
+    begin(election, members, zxid, peer_epoch);
     stand_for(election, &election->own);
     election->tell_again_ms = election->config->notification_ms;
     tell_all(election, now_ms, outbox);
     count(election, now_ms);
+}
+
+void election_appoint(struct election *election,
+                      struct quorum_config *members,
+                      int64_t leader,
+                      int64_t zxid,
+                      int64_t peer_epoch,
+                      uint64_t now_ms)
+{
+    begin(election, members, zxid, peer_epoch);
+    election->tally->is_appointed = true;
+    election->vote = election->own;
+    election->vote.leader = leader;
+    election->vote.zxid = zxid;
+    election->vote.peer_epoch = peer_epoch;
+    election->finalize_at_ms = now_ms;
+    election->tell_again_at_ms = UINT64_MAX;
 }
 
 void election_settle(struct election *election,

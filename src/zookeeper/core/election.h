@@ -90,15 +90,22 @@ void election_set_next(struct election *election, struct quorum_config *next);
 void election_tell_config(struct election *election, const struct quorum_config *config);
 
 /* A round begins. zxid: last logged; peer_epoch: currentEpoch. Emits PEER_EFFECT_NOTIFY to every
- * voter. The decision, if there is one at once, comes with the next tick. `designated` >= 0: a
- * reconfiguration named the leader; nobody is asked, and the next tick says ELECTION_DECIDED. */
+ * voter. The decision, if there is one at once, comes with the next tick. */
 void election_start(struct election *election,
                     struct quorum_config *members,
                     int64_t zxid,
                     int64_t peer_epoch,
-                    int64_t designated,
                     uint64_t now_ms,
                     struct zk_outbox *outbox);
+
+/* A round whose end is known, since a reconfiguration named the leader: nobody is asked, and the
+ * next tick says ELECTION_DECIDED. */
+void election_appoint(struct election *election,
+                      struct quorum_config *members,
+                      int64_t leader,
+                      int64_t zxid,
+                      int64_t peer_epoch,
+                      uint64_t now_ms);
 
 /* The state that others are told from now on, when not looking (the peer's role), and how its vote
  * reads there: peer_epoch is the new epoch once it is established. Tells (NOTIFY) those who are not

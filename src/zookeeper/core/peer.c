@@ -315,9 +315,14 @@ static void look(struct peer *peer, const char *reason, uint64_t now_ms, struct 
     }
     bool is_next = peer->seen_config->version > peer->committed_config->version;
     election_set_next(&peer->election, is_next ? peer->seen_config : NULL);
-    election_start(&peer->election, peer->committed_config, peer_last_zxid(peer),
-                   peer->current_epoch, private->designated, now_ms, outbox);
-    private->designated = -1;
+    if (private->designated >= 0) {
+        election_appoint(&peer->election, peer->committed_config, private->designated,
+                         peer_last_zxid(peer), peer->current_epoch, now_ms);
+        private->designated = -1;
+    } else {
+        election_start(&peer->election, peer->committed_config, peer_last_zxid(peer),
+                       peer->current_epoch, now_ms, outbox);
+    }
 }
 
 void peer_start(struct peer *peer,
