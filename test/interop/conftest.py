@@ -68,9 +68,10 @@ def ensemble(tmp_path):
 def connect():
     """make(hosts): a client of kazoo that has a session; it ends with the test."""
     made = []
+    retry = {"max_tries": -1, "delay": 0.05, "max_delay": 1}
 
     def make(hosts):
-        made.append(KazooClient(hosts=hosts, timeout=10, connection_retry={"max_tries": -1, "delay": 0.05}))
+        made.append(KazooClient(hosts=hosts, timeout=10, connection_retry=retry, command_retry=retry))
         made[-1].start(timeout=20)
         return made[-1]
 

@@ -65,7 +65,7 @@ def test_the_leader_leaves(ensemble, connect, kinds):
     except ConnectionLoss:
         pass    # the leader may be gone before it has answered
     one.wait_leader(but=(leader,))
-    client.ensure_path("/after-it")
+    client.retry(client.ensure_path, "/after-it")     # its server may look for the new leader only now
     assert_same_everywhere(one, connect, {1, 2, 3} - {leader})
 
 
