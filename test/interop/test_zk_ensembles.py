@@ -104,7 +104,7 @@ def is_up(server):
 
 
 def start_with_leader(one, wanted):
-    """Starts all so that the server with the largest id leads: first, since Apache's comes up too late to be elected."""
+    """Starts all so that the server with the largest id leads: first, since Apache's comes up late."""
     assert wanted == max(one.servers.keys() - one.observers)
     one.start(wanted, wait=False)
     one.wait(lambda: is_up(one.servers[wanted]), "come up")
