@@ -43,10 +43,13 @@ def make_sides(options, data, stack):
     return sides
 
 
-def header(data):
+def header(options, data):
     p50, p99 = machine.sync_floor_us(data)
+    floor_p50, floor_p99 = machine.replication_floor_us(options.load.parent / "replication_floor", data)
     return [f"Machine: {machine.description()}",
             f"Disk: one 4 KiB write made durable takes p50 {p50:.0f} us, p99 {p99:.0f} us",
+            "Floor: three processes that only hand a write on and sync it, a follower, a leader and both followers as "
+            f"in an ensemble, take p50 {floor_p50:.0f} us, p99 {floor_p99:.0f} us",
             f"Three Apache ZooKeeper {NEWEST} (-Xmx512m each) and three Samsa servers on this machine, one ensemble at "
             "work at a time; clients are spread over all three; C x D: C connections with D requests in flight on each",
             f"zoo.cfg of all: {' '.join(f'{key}={value}' for key, value in CONFIGURATION.items())}"]
@@ -58,7 +61,7 @@ def run(options, data, stack):
         side.ensemble.start()
     with open(options.folder / "ensemble_raw.jsonl", "w", encoding="utf-8") as archive:
         campaign = Campaign(sides, archive, options)
-        top = header(data)
+        top = header(options, data)
         ensembles.warm_up(campaign)
         reported = []
         for row_id, part in (("Z8", ensembles.writes), ("sweep", ensembles.read_shares), ("Z9", ensembles.gaps)):

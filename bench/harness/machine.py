@@ -1,9 +1,11 @@
 """The machine under the benchmark: whether it is quiet, and how fast its disk can be."""
 
+import json
 import mmap
 import os
 import platform
 import statistics
+import subprocess
 import time
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -65,6 +67,14 @@ def sync_floor_us(folder):
         block.close()
     times.sort()
     return statistics.median(times), times[int(len(times) * 0.99)]
+
+
+def replication_floor_us(program, folder):
+    """Median and 99th percentile of a write that three processes hand on and sync (micro/replication_floor.c)."""
+    command = [str(program), str(folder), str(FLOOR_ROUNDS * 5)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    times = json.loads(done.stdout)
+    return times["p50_us"], times["p99_us"]
 
 
 def description():
