@@ -602,6 +602,7 @@ static void test_more_than_a_batch_is_heard_before_timers(void **state)
     for (int i = 0; i < COUNT; i++) {
         assert_int_equal(write(fds[i], "x", 1), 1);
     }
+    usleep(150000); /* held up */
     TURN_UNTIL(data_timer_fired == 1);
     assert_int_equal(heard_at_fire, COUNT);
     for (int i = 0; i < COUNT; i++) {

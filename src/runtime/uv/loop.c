@@ -320,16 +320,18 @@ static void wait_for_events(struct runtime *runtime, int timeout_ms)
 }
 
 /* Timers come after the bytes: when the loop was held up (a slow sync, a stopped process), what
- * peers said meanwhile is heard before anybody's time is found to be over. A full batch says that
- * there may be more to hear; a loop that is never done with hearing tells the time all the same. */
+ * peers said meanwhile is heard before anybody's time is found to be over. Then a full batch says
+ * that there may be more to hear first. */
 static bool has_heard_all(struct runtime *runtime)
 {
-    if (runtime->event_count < LOOP_EVENTS_MAX || runtime->full_polls == LOOP_FULL_POLLS_MAX) {
-        runtime->full_polls = 0;
-        return true;
+    bool may_be_more = runtime->event_count == LOOP_EVENTS_MAX &&
+                       runtime->full_polls < LOOP_FULL_POLLS_MAX;
+    if (may_be_more && timers_late_ns(&runtime->timers, runtime->now_ns) > LOOP_HELD_UP_NS) {
+        runtime->full_polls += 1;
+        return false;
     }
-    runtime->full_polls += 1;
-    return false;
+    runtime->full_polls = 0;
+    return true;
 }
 
 void runtime_turn(struct runtime *runtime, int timeout_ms)

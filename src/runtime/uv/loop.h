@@ -12,7 +12,8 @@
 #include <uv.h>
 
 #define LOOP_EVENTS_MAX 1024
-#define LOOP_FULL_POLLS_MAX 64 /* of them in a row that timers wait for */
+#define LOOP_HELD_UP_NS UINT64_C(100000000) /* a timer that is so late was not late by itself */
+#define LOOP_FULL_POLLS_MAX 64              /* in a row that late timers wait for */
 #define READ_BUFFER_BYTES ((size_t)256 * 1024)
 
 /* Output buffers that are empty wait here for the next stream that has something to say. */
@@ -128,6 +129,9 @@ int system_error_now(void); /* of errno */
 void timers_init(struct timer_heap *heap);
 void timers_release(struct timer_heap *heap);
 void timers_fire(struct timer_heap *heap, uint64_t now_ns);
+
+/* How long ago the first timer was due; 0 when it is not. */
+uint64_t timers_late_ns(const struct timer_heap *heap, uint64_t now_ns);
 
 /* Milliseconds until the first timer, rounded up, at most `most`; most < 0 is no bound. */
 int timers_wait_ms(const struct timer_heap *heap, uint64_t now_ns, int most);

@@ -151,6 +151,12 @@ void timers_fire(struct timer_heap *heap, uint64_t now_ns)
     }
 }
 
+uint64_t timers_late_ns(const struct timer_heap *heap, uint64_t now_ns)
+{
+    bool is_late = heap->count > 0 && heap->slots[0].deadline_ns < now_ns;
+    return is_late ? now_ns - heap->slots[0].deadline_ns : 0;
+}
+
 int timers_wait_ms(const struct timer_heap *heap, uint64_t now_ns, int most)
 {
     if (heap->count == 0) {
