@@ -126,6 +126,22 @@ static void test_a_write_counts_the_agreed_timeout(void **state)
     test_leader_release(&test);
 }
 
+/* No report names it: its client has asked for nothing but syncs. */
+static void test_a_sync_keeps_its_session_alive(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *a = test_leader_led_by_two(&test);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
+    for (int i = 0; i < 14; i++) {
+        test_leader_advance(&test, TEST_LEADER_TICK_MS);
+        test_learner_request(&test, a, TEST_LEADER_SESSION, i, ZK_OP_SYNC, test_leader_sync_body());
+    }
+    assert_non_null(session_table_find(&test.peer.service.sessions, TEST_LEADER_SESSION));
+    assert_true(test.proposed_zxid == test.peer.leader->last_committed);
+    test_leader_release(&test);
+}
+
 /* A session that the leader does not know may be another server's local one, or have ended. */
 static void test_an_ephemeral_node_wants_a_known_session(void **state)
 {
@@ -262,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_sessions_have_owners),
         cmocka_unit_test(test_pings_keep_sessions_alive),
         cmocka_unit_test(test_a_write_counts_the_agreed_timeout),
+        cmocka_unit_test(test_a_sync_keeps_its_session_alive),
         cmocka_unit_test(test_an_ephemeral_node_wants_a_known_session),
         cmocka_unit_test(test_requests_that_no_client_may_make),
         cmocka_unit_test(test_a_sync_is_confirmed_by_a_quorum),

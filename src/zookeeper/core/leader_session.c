@@ -96,6 +96,18 @@ static int32_t close_session(struct leader_turn *turn,
     return ZK_ERR_OK;
 }
 
+/* Whoever asks for something lives, a sync included: the link may be gone before its next report.
+ */
+static void hear_of(struct leader_turn *turn, int64_t session_id)
+{
+    struct session_table *sessions = &turn->leader->peer->service.sessions;
+    struct session *session = session_table_find(sessions, session_id);
+    if (session != NULL) {
+        /* Not with the timeout that it began with: its client may have agreed on a longer one. */
+        (void)session_touch(sessions, session, session->agreed_timeout_ms, turn->event->now_ms);
+    }
+}
+
 /* Only what a client may ask for passes; anything else a learner should not have let through
  * (deleteContainer: CVE-2026-79993), and its client is told so. */
 static int32_t check_request(struct leader_turn *turn,
@@ -121,10 +133,6 @@ static int32_t check_request(struct leader_turn *turn,
         break;
     default:
         return ZK_ERR_UNIMPLEMENTED;
-    }
-    if (session != NULL) {
-        /* Not with the timeout that it began with: its client may have agreed on a longer one. */
-        (void)session_touch(sessions, session, session->agreed_timeout_ms, turn->event->now_ms);
     }
     return leader_check_owner(turn->leader, request, handler->link->id);
 }
@@ -153,6 +161,7 @@ void leader_handle_request(struct leader_turn *turn,
         handler_close(turn, handler, "its request cannot be decoded");
         return;
     }
+    hear_of(turn, request.session_id);
     if (request.type == ZK_OP_SYNC) {
         if (leader->sync_count >= LEADER_SYNCS_MAX) {
             handler_close(turn, handler, "too many syncs wait");
