@@ -45,6 +45,7 @@
 #define CLIENT_PORT 2181
 #define QUORUM_PORT 2888
 #define ELECTION_PORT 3888
+#define PORTS_MAX 10 /* of each, for those who move */
 #define CONFIG_BYTES_MAX 4096
 
 struct ensemble_world;
@@ -264,7 +265,8 @@ struct vote_seen {
     int64_t round;
     int64_t own_zxid; /* its own candidacy */
     int64_t own_epoch;
-    bool is_looking; /* not decided yet */
+    bool is_looking;   /* not decided yet */
+    bool is_appointed; /* ... but to be: a reconfiguration has named the leader */
 };
 
 /* One of a server's sessions. */

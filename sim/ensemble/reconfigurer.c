@@ -505,7 +505,7 @@ static void draw_seat(struct ensemble_world *ensemble, bool has_groups, struct s
 static void draw_ports(struct ensemble_world *ensemble, struct seat *seat)
 {
     uint64_t which = random_below(dice(ensemble), 3);
-    uint16_t step = (uint16_t)random_between(dice(ensemble), 1, 9);
+    uint16_t step = (uint16_t)random_between(dice(ensemble), 1, PORTS_MAX - 1);
     seat->quorum_port = which != 1 ? QUORUM_PORT + step : seat->quorum_port;
     seat->election_port = which != 0 ? ELECTION_PORT + step : seat->election_port;
 }

@@ -22,7 +22,7 @@
 struct tap {
     struct member *from; /* NULL: a client */
     struct member *to;
-    uint16_t port;
+    uint16_t port; /* CLIENT_PORT, QUORUM_PORT or ELECTION_PORT, also for who has moved beside it */
     struct bytes bytes; /* the beginning of a message */
     bool has_begun;     /* the greeting or the header has passed */
     bool is_over;
@@ -184,13 +184,21 @@ static size_t take_one(struct tap *tap, const struct net_conn *conn, struct slic
     }
 }
 
+static uint16_t kind_of_port(uint16_t port)
+{
+    if (port >= QUORUM_PORT && port < QUORUM_PORT + PORTS_MAX) {
+        return QUORUM_PORT;
+    }
+    return port >= ELECTION_PORT && port < ELECTION_PORT + PORTS_MAX ? ELECTION_PORT : port;
+}
+
 static struct tap *tap_of(struct ensemble_world *ensemble, const struct net_conn *conn, int end)
 {
     uint64_t key = conn->id * 2 + (uint64_t)end;
     struct tap *tap = u64_map_get_ptr(&ensemble->taps->by_pipe, key);
     if (tap == NULL) {
         tap = heap_new(sizeof *tap);
-        tap->port = conn->ends[1].address.port;
+        tap->port = kind_of_port(conn->ends[1].address.port);
         tap->from = member_at(ensemble, &conn->ends[1 - end].address);
         tap->to = member_at(ensemble, &conn->ends[end].address);
         tap->has_begun = tap->port == ELECTION_PORT && end == 0; /* no header this way */

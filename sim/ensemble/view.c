@@ -113,10 +113,10 @@ bool member_look_vote(const struct member *member, struct vote_seen *vote)
         .own_zxid = election->own.zxid,
         .own_epoch = election->own.peer_epoch,
         .is_looking = election->is_looking,
+        /* Who looks says so again and again, unless there is nothing to ask. */
+        .is_appointed = election->is_looking && election->tell_again_at_ms == UINT64_MAX,
     };
-    /* Who looks says so again and again, unless there is nothing to ask. */
-    bool is_named = election->is_looking && election->tell_again_at_ms == UINT64_MAX;
-    return !election->is_observer && election->own.leader == member->id && !is_named;
+    return !election->is_observer && election->own.leader == member->id;
 }
 
 bool member_sees_quorum(const struct member *member, const int64_t *ids, size_t count)

@@ -36,9 +36,10 @@ struct candidacy {
 };
 
 struct vote_ghost {
-    struct u64_map told;        /* of (to, vote as it is): its hash -> 1 */
-    struct u64_map backed;      /* of (from, to, round or SETTLED, leader): its hash -> 1 */
-    struct u64_map candidacies; /* of (member, round): its hash -> struct candidacy * */
+    struct u64_map told;            /* of (to, vote as it is): its hash -> 1 */
+    struct u64_map backed;          /* of (from, to, round or SETTLED, leader): its hash -> 1 */
+    struct u64_map candidacies;     /* of (member, round): its hash -> struct candidacy * */
+    bool is_appointed[MEMBERS_MAX]; /* the last round of each was decided before it began */
 };
 
 void votes_init(struct ensemble_world *ensemble)
@@ -182,8 +183,7 @@ static void check_elected(struct member *member, const struct vote_seen *vote)
             backers[count++] = id;
         }
     }
-    bool is_named = count == 1 && ensemble->base.options.config.reconfig_enabled;
-    if (!is_named && !member_sees_quorum(member, backers, count)) {
+    if (!member_sees_quorum(member, backers, count)) {
         ensemble_world_fail(ensemble,
                             "Z-INV13: member %d leads with epoch %" PRId64 ", zxid 0x%" PRIx64
                             " by round %" PRId64 ", in which %zu backed it that have no more",
@@ -195,11 +195,12 @@ void votes_look(struct member *member, const struct member_view *view)
 {
     struct vote_seen vote;
     bool is_elected = view->is_leader && !member->view.is_leader;
-    if (member->ensemble->options.has_reconfig) {
-        return; /* who moves to other ports is not overheard there, and configurations name leaders
-                 */
-    }
     if ((!view->is_looking && !is_elected) || !member_look_vote(member, &vote)) {
+        return;
+    }
+    bool *is_appointed = &member->ensemble->votes->is_appointed[member->id - 1];
+    *is_appointed = vote.is_looking ? vote.is_appointed : *is_appointed;
+    if (*is_appointed) {
         return;
     }
     note_candidacy(member, &vote);
