@@ -16,8 +16,10 @@ import time
 import pytest
 from bystander import wait_for
 from kazoo.client import KazooClient, KazooRetry
-from kazoo.exceptions import ConnectionLoss, NodeExistsError, OperationTimeoutError, SessionExpiredError
+from kazoo.exceptions import (ConnectionLoss, NoAuthError, NodeExistsError, OperationTimeoutError,
+                              SessionExpiredError)
 from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.security import make_digest_acl
 from peers import free_port
 from peers.ensemble import Ensemble
 from peers.servers import samsa_bin_dir
@@ -114,6 +116,23 @@ def assert_trees_agree(one):
 
 
 # --- the tutorial ---
+
+
+@pytest.mark.parametrize("role", ["leader", "follower"])
+def test_the_super_user_writes_through_any_server(ensemble, client, role):
+    # user "super", password "secret"
+    digest = "super:lK75jTNcA+U9vtVEw5vB51mj/w4="
+    one = ensemble(java_props={"zookeeper.DigestAuthenticationProvider.superDigest": digest}).start()
+    follower = next(i for i in one.servers if i != one.leader())
+    admin = client(one.servers[one.leader() if role == "leader" else follower].hosts)
+    admin.create("/guarded", b"", acl=[make_digest_acl("bob", "x", read=True)])
+    with pytest.raises(NoAuthError):
+        admin.set("/guarded", b"y")
+    admin.add_auth("digest", "super:secret")
+    admin.set("/guarded", b"y")
+    admin.sync("/guarded")
+    assert admin.get("/guarded")[0] == b"y"
+    assert admin.state == "CONNECTED" and one.monitor(follower)["server_state"] == "follower"
 
 
 def test_the_tutorial(tmp_path):

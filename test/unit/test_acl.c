@@ -55,6 +55,7 @@ static void test_authenticate(void **state)
     check_identity(&ids, 1, "digest", "nocolon:Ra+cHr2ZoHvBjtNArFGNGlVie4g=");
     assert_int_equal(auth_authenticate(&config, digest, SLICE_LIT("super:test"), &ids), ZK_ERR_OK);
     check_identity(&ids, 2, "super", "");
+    assert_false(slice_is_null(ids.ids[2].id)); /* which a learner could not tell its leader */
     check_identity(&ids, 3, "digest", "super:D/InIHSb7yEEbrWz8b9l71RjZJU=");
     assert_int_equal(auth_authenticate(&config, digest, SLICE_NULL, &ids), ZK_ERR_AUTHFAILED);
     assert_int_equal(auth_authenticate(&config, SLICE_LIT("ip"), SLICE_LIT(""), &ids), ZK_ERR_OK);

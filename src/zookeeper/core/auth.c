@@ -25,18 +25,22 @@ void identities_init(struct identities *identities)
     *identities = (struct identities){0};
 }
 
+/* Of an empty text, too, not a null: a learner writes what it knows to its leader. */
 static struct slice heap_copy(struct slice text)
 {
-    uint8_t *copy = mem_alloc(text.len);
-    if (text.len > 0) {
-        memcpy(copy, text.ptr, text.len);
+    if (text.len == 0) {
+        return SLICE_LIT("");
     }
+    uint8_t *copy = mem_alloc(text.len);
+    memcpy(copy, text.ptr, text.len);
     return slice_of(copy, text.len);
 }
 
 static void heap_free(struct slice text)
 {
-    mem_free((void *)(uintptr_t)text.ptr, text.len);
+    if (text.len > 0) {
+        mem_free((void *)(uintptr_t)text.ptr, text.len);
+    }
 }
 
 void identities_release(struct identities *identities)
