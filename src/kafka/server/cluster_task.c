@@ -43,7 +43,9 @@ void task_end(struct cluster_task *task)
 static bool may_run(const struct cluster_task *task)
 {
     const struct cluster *cluster = task->cluster;
-    if (!cluster->is_connected || cluster->zk == NULL) {
+    /* A client that has ended fails its requests before it says so: what is asked of it then fails
+     * at once, again and again. */
+    if (!cluster->is_connected || cluster->zk == NULL || !zk_client_is_alive(cluster->zk)) {
         return false;
     }
     return task->is_early || cluster->phase == CLUSTER_LOADING || cluster->phase == CLUSTER_RUNNING;
