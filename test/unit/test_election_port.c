@@ -556,6 +556,29 @@ static void test_removed_server_asks_on(void **state)
     end();
 }
 
+/* It comes back with an old configuration, by which it has another port than the others think, and
+ * theirs is the connection to make: they come to where it says it is, as upstream's do. */
+static void test_who_moved_and_does_not_know(void **state)
+{
+    (void)state;
+    char text[256];
+    begin_with("127.0.0.1");
+    open_server(1);
+    open_server(3);
+    snprintf(text, sizeof text, "server.1=127.0.0.1:1:%d\nserver.3=127.0.0.1:1:%d\nversion=5",
+             free_port(), ports[3]);
+    struct quorum_config *moved;
+    assert_int_equal(quorum_config_parse(slice_of_cstr(text), &moved, NULL, 0), 0);
+    election_port_configure(servers[3].port, moved);
+    send_text(1, 3, "who leads?");
+    WAIT_FOR(servers[3].messages == 1);
+    assert_int_equal(servers[3].last_from, 1);
+    send_text(3, 1, "three");
+    WAIT_FOR(servers[1].messages == 1);
+    quorum_config_drop(moved);
+    end();
+}
+
 /* The loop dies under it. */
 static void test_detached(void **state)
 {
@@ -594,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_port_in_use),
         cmocka_unit_test(test_configuration_changes),
         cmocka_unit_test(test_removed_server_asks_on),
+        cmocka_unit_test(test_who_moved_and_does_not_know),
         cmocka_unit_test(test_detached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* election_dial.c - making a connection to a server of the ensemble; see election_port.h.
  *
- * An attempt goes through the hosts of the server's line (or through the one that it named itself
- * when it knocked and is in no configuration), looks each up anew, and tries its addresses one
- * after another. The first that opens ends the attempt. When none does, on_down is told, and as
- * long as something waits for the peer the next attempt begins after a pause that doubles.
+ * An attempt goes through the hosts of the server's line, and then to the one that it named itself
+ * when it knocked; it looks each up anew, and tries its addresses one after another. The first that
+ * opens ends the attempt. When none does, on_down is told, and as long as something waits for the
+ * peer the next attempt begins after a pause that doubles.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -97,7 +97,8 @@ static void on_resolved(void *ctx, int error, const struct tcp_address *addresse
     next_address(port, peer);
 }
 
-/* The hosts of its line, else what its own header said. */
+/* The hosts of its line, then what it has said itself when it knocked: its configuration may be
+ * older than ours, or newer, and then it is where that says. */
 static bool host_at(const struct election_port *port,
                     const struct election_peer *peer,
                     uint32_t at,
@@ -105,13 +106,11 @@ static bool host_at(const struct election_port *port,
                     uint16_t *number)
 {
     const struct quorum_server *server = election_member(port, peer->id);
-    if (server == NULL) {
+    uint32_t line_count = server == NULL ? 0 : server->address_count;
+    if (at >= line_count) {
         *host = slice_of_cstr(peer->header_host);
         *number = peer->header_port;
-        return at == 0 && host->len > 0;
-    }
-    if (at >= server->address_count) {
-        return false;
+        return at == line_count && host->len > 0;
     }
     *host = server->addresses[at].host;
     *number = server->addresses[at].election_port;

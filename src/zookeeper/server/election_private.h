@@ -74,7 +74,7 @@ struct election_peer {
     size_t address_count;
     size_t address_at;
 
-    char header_host[QUORUM_HOST_MAX + 1]; /* where it says it is, when nobody else does; "" */
+    char header_host[QUORUM_HOST_MAX + 1]; /* where it says it is; "": it has not */
     uint16_t header_port;
 
     uint64_t opened_ns;        /* when its stream became its */
