@@ -12,7 +12,9 @@
  *
  * Who says that it follows a leader backs it in any round, as upstream has it: a leader that has
  * restarted while its followers have not noticed may be elected by their old words, and may have
- * lost what they have. Then they refuse it when they come (ACKEPOCH), and Z-INV8 is what says so.
+ * lost what they have. Likewise a candidate that restarts in the middle of a round is told its own
+ * old candidacy, and stands for that (seed 3752727232). Then those that have more refuse it when
+ * they come (ACKEPOCH), and Z-INV8 is what says so.
  *
  * A leader that a reconfiguration has named was elected by nobody; its round has no votes.
  */
@@ -144,9 +146,9 @@ static void check_vote(struct member *member, const struct vote_seen *vote)
     struct ensemble_world *ensemble = member->ensemble;
     const struct candidacy own = {.epoch = vote->own_epoch, .zxid = vote->own_zxid};
     const struct candidacy stands_for = {.epoch = vote->epoch, .zxid = vote->zxid};
+    bool is_own = vote->leader == member->id && vote->epoch == own.epoch && vote->zxid == own.zxid;
     uint64_t value = 0;
-    if (vote->leader != member->id &&
-        !u64_map_get(&ensemble->votes->told, hash_of_told(member, vote), &value)) {
+    if (!is_own && !u64_map_get(&ensemble->votes->told, hash_of_told(member, vote), &value)) {
         ensemble_world_fail(ensemble,
                             "Z-INV13: member %d stands for member %" PRId64 " (epoch %" PRId64
                             ", zxid 0x%" PRIx64 ", round %" PRId64 "), which nobody told it",
@@ -165,7 +167,7 @@ static void check_elected(struct member *member, const struct vote_seen *vote)
 {
     struct ensemble_world *ensemble = member->ensemble;
     const struct vote_ghost *ghost = ensemble->votes;
-    const struct candidacy own = {.epoch = vote->own_epoch, .zxid = vote->own_zxid};
+    const struct candidacy stands_for = {.epoch = vote->epoch, .zxid = vote->zxid};
     int64_t backers[MEMBERS_MAX] = {member->id};
     size_t count = 1;
     uint64_t value = 0;
@@ -179,7 +181,7 @@ static void check_elected(struct member *member, const struct vote_seen *vote)
         }
         const struct candidacy *theirs = u64_map_get_ptr(&ghost->candidacies,
                                                          hash_of_candidacy(id, vote->round));
-        if (theirs == NULL || !is_worse(&own, member->id, theirs, id)) {
+        if (theirs == NULL || !is_worse(&stands_for, member->id, theirs, id)) {
             backers[count++] = id;
         }
     }
@@ -187,7 +189,7 @@ static void check_elected(struct member *member, const struct vote_seen *vote)
         ensemble_world_fail(ensemble,
                             "Z-INV13: member %d leads with epoch %" PRId64 ", zxid 0x%" PRIx64
                             " by round %" PRId64 ", in which %zu backed it that have no more",
-                            member->id, own.epoch, own.zxid, vote->round, count);
+                            member->id, vote->epoch, vote->zxid, vote->round, count);
     }
 }
 
