@@ -185,7 +185,8 @@ void reconfigurer_mend(struct ensemble_world *ensemble)
     const struct membership *last = last_membership(ensemble);
     for (int i = 0; i < ensemble->options.member_count; i++) {
         struct member *member = &ensemble->members[i];
-        bool is_away = !member->view.is_serving && !member->is_out &&
+        /* Whoever is down may know more than its last view says. */
+        bool is_away = member->view.is_up && !member->view.is_serving && !member->is_out &&
                        membership_has(last, member->id) && member->mended_zxid < last->zxid;
         if (is_away && is_lost(member)) {
             member->mended_zxid = last->zxid;
