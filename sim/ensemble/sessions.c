@@ -193,10 +193,6 @@ static bool asked_to_close(const struct sim_session *session)
 
 static void check_early(struct member *member, int64_t id, const struct heard_of *heard)
 {
-    if (member->ensemble->options.has_reconfig) {
-        return; /* seed 151: what comes in the turn in which a learner is given up is heard by taps
-                   alone, since timers come before reading here */
-    }
     uint64_t now_ms = clock_busy_until_ms(member);
     bool is_now = heard->turn == member->runtime->turns;
     uint64_t since_ms = is_now ? heard->before_ms : heard->sure_ms;

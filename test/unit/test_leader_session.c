@@ -126,6 +126,30 @@ static void test_a_write_counts_the_agreed_timeout(void **state)
     test_leader_release(&test);
 }
 
+/* The last report of the server that it was at before comes behind its greeting at another one. */
+static void test_a_late_report_does_not_shorten_a_timeout(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *b;
+    struct test_learner *a = test_leader_led_by_three(&test, &b);
+    uint8_t data[12];
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
+    store_be64(data, (uint64_t)TEST_LEADER_SESSION);
+    store_be32(data + 8, 40000);
+    test_learner_send(&test, b, ZK_PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
+    store_be32(data + 8, 4000);
+    test_learner_send(&test, a, ZK_PACKET_PING, 0, slice_of(data, sizeof data));
+    for (int i = 0; i < 14; i++) {
+        test_leader_advance(&test, TEST_LEADER_TICK_MS);
+        test_learner_send(&test, a, ZK_PACKET_PING, 0, SLICE_LIT(""));
+        test_learner_send(&test, b, ZK_PACKET_PING, 0, SLICE_LIT(""));
+    }
+    assert_non_null(session_table_find(&test.peer.service.sessions, TEST_LEADER_SESSION));
+    assert_true(test.proposed_zxid == test.peer.leader->last_committed);
+    test_leader_release(&test);
+}
+
 /* No report names it: its client has asked for nothing but syncs. */
 static void test_a_sync_keeps_its_session_alive(void **state)
 {
@@ -278,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_sessions_have_owners),
         cmocka_unit_test(test_pings_keep_sessions_alive),
         cmocka_unit_test(test_a_write_counts_the_agreed_timeout),
+        cmocka_unit_test(test_a_late_report_does_not_shorten_a_timeout),
         cmocka_unit_test(test_a_sync_keeps_its_session_alive),
         cmocka_unit_test(test_an_ephemeral_node_wants_a_known_session),
         cmocka_unit_test(test_requests_that_no_client_may_make),

@@ -262,6 +262,10 @@ static void test_touched_ones_are_taken_in_turn(void **state)
     }
     take(&table, REMOTE, REMOTE - 20, &taken);
     take(&table, REMOTE, 0, &taken);
+    /* What is told is the timeout that was agreed on last. */
+    assert_true(session_touch(&table, sessions[0], 3000, 0));
+    assert_true(session_touch(&table, sessions[0], 4000, 0));
+    take(&table, REMOTE, 1, &taken);
     session_table_release(&table);
     assert_int_equal(mem_used(), 0);
 }

@@ -271,7 +271,11 @@ void leader_handle_ping(struct leader_turn *turn, struct handler *handler, struc
     while (quorum_next_touched(&data, &session_id, &timeout_ms)) {
         struct session *session = session_table_find(sessions, session_id);
         if (session != NULL) {
-            (void)session_touch(sessions, session, timeout_ms, turn->event->now_ms);
+            /* Of before it moved to another server: what was agreed on there holds. */
+            bool is_stale = session->owner != 0 && session->owner != handler->link->id;
+            (void)session_touch(sessions, session,
+                                is_stale ? session->agreed_timeout_ms : timeout_ms,
+                                turn->event->now_ms);
         }
     }
     if (handler->pings_answered < handler->pings_sent) {

@@ -133,8 +133,10 @@ bool session_touch(struct session_table *table,
         return false;
     }
     if (session->is_remote) {
-        if (!session->is_touched) {
+        /* The report is of the last timeout: its client may have agreed on another one since. */
+        if (!session->is_touched || session->agreed_timeout_ms != timeout_ms) {
             session->is_touched = true;
+            session->agreed_timeout_ms = timeout_ms;
             u64_map_put(&table->touched, (uint64_t)session->id, (uint32_t)timeout_ms);
         }
         return true;
