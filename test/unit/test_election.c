@@ -550,6 +550,30 @@ static void test_settled_one_tells_the_newest_configuration(void **state)
     close_fixture(&f);
 }
 
+/* A reconfiguration makes it a voter while it follows: others need its word to find the leader
+ * (seed 4116043814 --reconfigs). */
+static void test_who_gets_a_vote_answers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct notification n;
+    struct quorum_config *newer = config_with(5, 0, 0x18);
+    open_fixture(&f, 4, config_with(3, 1, 0x17));
+    start(&f, 9, 1);
+    hear_at(&f, 2, note(1, PEER_FOLLOWING, vote_for(3, 9, 1, 1)));
+    assert_int_equal(hear_at(&f, 2, note(3, PEER_LEADING, vote_for(3, 9, 1, 1))), ELECTION_DECIDED);
+    election_settle(&f.election, PEER_FOLLOWING, 2, &f.outbox);
+    hear_at(&f, 1000, note(5, PEER_LOOKING, vote_for(5, 9, 1, 1)));
+    assert_false(told(&f, 5, &n));
+    election_tell_config(&f.election, newer);
+    hear_at(&f, 5000, note(5, PEER_LOOKING, vote_for(5, 9, 1, 1)));
+    assert_true(told(&f, 5, &n));
+    assert_int_equal(n.vote.leader, 3);
+    assert_int_equal(n.state, PEER_FOLLOWING);
+    quorum_config_drop(newer);
+    close_fixture(&f);
+}
+
 /* Both configurations must agree while one is being introduced. */
 static void test_next_configuration_counts_too(void **state)
 {
@@ -687,6 +711,7 @@ int main(void)
         cmocka_unit_test(test_zk3109_voter_changes_its_mind),
         cmocka_unit_test(test_settled_one_answers_who_looks),
         cmocka_unit_test(test_settled_one_tells_the_newest_configuration),
+        cmocka_unit_test(test_who_gets_a_vote_answers),
         cmocka_unit_test(test_strangers_do_not_answer_each_other_for_ever),
         cmocka_unit_test(test_observer_follows_only),
         cmocka_unit_test(test_weight_zero_is_not_argued_with),

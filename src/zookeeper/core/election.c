@@ -140,6 +140,10 @@ void election_tell_config(struct election *election, const struct quorum_config 
 {
     buffer_clear(&election->tally->config_text, SIZE_MAX);
     quorum_config_text(config, &election->tally->config_text);
+    if (!election->is_looking) {
+        /* Who has got a vote while it follows is asked whom, from now on. */
+        election->is_observer = !quorum_config_is_voter(config, election->config->server_id);
+    }
 }
 
 /* The tally of the configurations that hold from now on, with nothing heard. What is known of who

@@ -85,8 +85,9 @@ void election_release(struct election *election);
  * none. Holds for the elections that start from now on. */
 void election_set_next(struct election *election, struct quorum_config *next);
 
-/* The configuration that others are told from now on: one that came into force without an election.
- * A server that was away meanwhile may know nobody's address but ours. */
+/* The configuration that others are told from now on: one that came into force without an election,
+ * and may have given or taken our vote. A server that was away meanwhile may know nobody's address
+ * but ours. */
 void election_tell_config(struct election *election, const struct quorum_config *config);
 
 /* A round begins. zxid: last logged; peer_epoch: currentEpoch. Emits PEER_EFFECT_NOTIFY to every
