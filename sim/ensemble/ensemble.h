@@ -347,7 +347,7 @@ size_t member_session_count(const struct member *member);
 /* What it has in the node of the configuration; empty when there is nothing. */
 struct slice member_config_text(const struct member *member);
 
-/* Its vote; false: it has none, or a reconfiguration has named its leader. */
+/* Its vote; false: it has none, since it is no candidate. */
 bool member_look_vote(const struct member *member, struct vote_seen *vote);
 
 /* Are they a quorum by the configuration that its election goes by? */

@@ -41,6 +41,7 @@ struct heard_of {
     int32_t timeout_ms;
     int32_t before_timeout_ms;
     int32_t timeout_max_ms;
+    int32_t greeting_ms; /* the timeout of the last greeting; 0: none */
     bool has_been_heard; /* else the timeout runs from the beginning */
     bool is_over;        /* it has ended, as far as the leader is concerned */
 };
@@ -156,7 +157,12 @@ void sessions_heard(struct member *member, int64_t id, int32_t timeout_ms, enum 
     if (how == HEARD_GREETING || (how == HEARD_REQUEST && !is_prompt(member->ensemble))) {
         heard->timeout_ms = timeout_ms == 0 ? heard->timeout_ms
                                             : MIN(heard->timeout_ms, timeout_ms);
+        heard->greeting_ms = how == HEARD_GREETING ? timeout_ms : heard->greeting_ms;
         return;
+    }
+    if (how == HEARD_REPORT && heard->greeting_ms != 0 && heard->greeting_ms != timeout_ms) {
+        /* Of a server that it has left, perhaps (seed 117 --reconfigs): what it agreed on holds. */
+        timeout_ms = MIN(heard->timeout_ms, timeout_ms);
     }
     if (heard->turn != member->runtime->turns) {
         heard->turn = member->runtime->turns;

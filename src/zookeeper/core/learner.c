@@ -19,8 +19,9 @@
 #define TXN_HEADER_BYTES 32u
 #define TXN_ZXID_AT 12u
 
-/* Between connections that are closed before the leader has said anything, and for how long. */
 #define PING_SESSION_BYTES 12
+
+/* Between connections that are closed before the leader has said anything, and for how long. */
 #define REDIAL_MS 100u
 #define REDIAL_FOR_MS 1500u
 

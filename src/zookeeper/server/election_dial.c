@@ -97,8 +97,21 @@ static void on_resolved(void *ctx, int error, const struct tcp_address *addresse
     next_address(port, peer);
 }
 
-/* The hosts of its line, then what it has said itself when it knocked: its configuration may be
- * older than ours, or newer, and then it is where that says. */
+/* Has it said, when it knocked, that it is elsewhere than its line says? */
+static bool is_elsewhere(const struct quorum_server *server, const struct election_peer *peer)
+{
+    struct slice host = slice_of_cstr(peer->header_host);
+    for (uint32_t i = 0; server != NULL && i < server->address_count; i++) {
+        const struct quorum_address *address = &server->addresses[i];
+        if (address->election_port == peer->header_port && slice_equal(address->host, host)) {
+            return false;
+        }
+    }
+    return host.len > 0;
+}
+
+/* The hosts of its line, then what it has said itself: its configuration may be older than ours, or
+ * newer, and then it is where that says. */
 static bool host_at(const struct election_port *port,
                     const struct election_peer *peer,
                     uint32_t at,
@@ -110,7 +123,7 @@ static bool host_at(const struct election_port *port,
     if (at >= line_count) {
         *host = slice_of_cstr(peer->header_host);
         *number = peer->header_port;
-        return at == line_count && host->len > 0;
+        return at == line_count && is_elsewhere(server, peer);
     }
     *host = server->addresses[at].host;
     *number = server->addresses[at].election_port;
