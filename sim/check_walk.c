@@ -125,17 +125,6 @@ static bool is_apart(const struct frame *frame)
             (frame->request->error == E_UNIMPLEMENTED && frame->zxid == -1));
 }
 
-static bool is_unknown_type(const struct operation *operation)
-{
-    static const int32_t unknown[] = {10, OP_CHECK, 24, 50, 500, -2, 99};
-    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
-        if (operation->type == unknown[i]) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void pass_apart(struct checker *checker, struct walker *walker)
 {
     for (;;) {
@@ -149,7 +138,7 @@ static void pass_apart(struct checker *checker, struct walker *walker)
                            : is_digest                ? 0
                                                       : E_AUTH_FAILED;
         if (frame->request->error != expected || frame->request->body.len > 0 ||
-            (operation->type != OP_AUTH && !is_unknown_type(operation))) {
+            (operation->type != OP_AUTH && !operation_is_unknown(operation->type))) {
             check_fail(checker, "%s of client %d was answered with %d", op_text(operation->type),
                        walker->connection->client, frame->request->error);
         }

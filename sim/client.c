@@ -610,7 +610,8 @@ static void on_consumed(void *ctx, struct net_conn *conn, uint64_t total)
            connection->requests[connection->consumed_count]->frame_end <= total) {
         struct request *request = connection->requests[connection->consumed_count++];
         request->is_consumed = true;
-        is_touched = is_touched || request->operation->type != OP_AUTH;
+        is_touched = is_touched || (request->operation->type != OP_AUTH && !connection->is_deaf);
+        connection->is_deaf = connection->is_deaf || operation_ends_connection(request->operation);
     }
     struct sim_session *session = connection->session;
     if (session != NULL && (is_renewed || is_touched)) {

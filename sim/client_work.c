@@ -319,13 +319,12 @@ static void make_big(struct client *client, struct operation *operation)
 
 static void make_bad(struct client *client, struct operation *operation)
 {
-    static const int32_t unknown[] = {10, OP_CHECK, 24, 50, 500, -2, 99};
     static const int32_t cut[] = {OP_CREATE,    OP_DELETE,  OP_SET_DATA, OP_GET_DATA,
                                   OP_EXISTS,    OP_SET_ACL, OP_SYNC,     OP_GET_CHILDREN2,
                                   OP_ADD_WATCH, OP_RECONFIG};
     switch (below(client, 4)) {
     case 0:
-        operation->type = unknown[below(client, ARRAY_LEN(unknown))];
+        operation->type = operation_unknown_types[below(client, OPERATION_UNKNOWN_COUNT)];
         operation->path = any_path(client);
         break;
     case 1:

@@ -84,6 +84,7 @@ struct connection {
     size_t request_count;
     size_t request_cap;
     size_t consumed_count; /* of them the server has taken */
+    bool is_deaf;          /* one of those made the server end the connection */
     uint64_t established_order;
     uint64_t closed_order;
 };

@@ -204,6 +204,26 @@ bool operation_is_write(int32_t type)
     }
 }
 
+const int32_t operation_unknown_types[OPERATION_UNKNOWN_COUNT] = {10,  OP_CHECK, 24, 50,
+                                                                  500, -2,       99};
+
+bool operation_is_unknown(int32_t type)
+{
+    for (size_t i = 0; i < OPERATION_UNKNOWN_COUNT; i++) {
+        if (type == operation_unknown_types[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool operation_ends_connection(const struct operation *operation)
+{
+    bool is_refused = operation->type == OP_AUTH && !slice_equal_cstr(operation->path, "digest");
+    return is_refused || operation->type == OP_CLOSE_SESSION ||
+           operation_is_unknown(operation->type);
+}
+
 bool operation_makes_ephemeral(const struct operation *operation)
 {
     for (int32_t i = 0; i < operation->part_count; i++) {

@@ -93,6 +93,14 @@ void operation_encode(const struct operation *operation, struct bytes *out);
 
 bool operation_is_write(int32_t type);
 
+/* Types that no server knows. */
+#define OPERATION_UNKNOWN_COUNT 7
+extern const int32_t operation_unknown_types[OPERATION_UNKNOWN_COUNT];
+bool operation_is_unknown(int32_t type);
+
+/* Does the server end the connection with its answer, and look at nothing behind it? */
+bool operation_ends_connection(const struct operation *operation);
+
 /* Would it, or one of its parts, make an ephemeral node, by what it says? */
 bool operation_makes_ephemeral(const struct operation *operation);
 

@@ -201,10 +201,9 @@ static struct runtime_timer *first_timer(const struct runtime *runtime)
     return runtime->timer_count == 0 ? NULL : runtime->timers[first];
 }
 
-/* Those that are armed anew meanwhile wait for the next turn. */
-static void fire_timers(struct runtime *runtime)
+/* Those that this turn has armed wait for the next one. */
+static void fire_timers(struct runtime *runtime, uint64_t until)
 {
-    uint64_t until = runtime->timer_sequence;
     uint64_t now_ns = machine_clock_shows(runtime->clock, runtime->schedule->now_ns);
     runtime->timers_late_ns = 0;
     for (;;) {
@@ -364,14 +363,15 @@ static void deliver_finished(struct runtime *runtime)
 
 static void turn(struct runtime *runtime)
 {
+    uint64_t first_of_turn = runtime->timer_sequence;
     runtime->turns += 1;
     runtime->blocked_ns = 0;
     streams_finish_closed(runtime);
     streams_check(runtime);
     resolves_deliver(runtime);
-    fire_timers(runtime);
     streams_accept(runtime);
     streams_read(runtime);
+    fire_timers(runtime, first_of_turn); /* behind the bytes, as in the real loop */
     deliver_finished(runtime);
     run_hooks(runtime);
     dispatch_jobs(runtime);

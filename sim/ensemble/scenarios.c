@@ -360,6 +360,56 @@ static enum step_result hero_is_back(struct scenario *scenario)
     return scenario->hero->view.is_serving && grown(scenario) > 1 ? STEP_DONE : STEP_WAITS;
 }
 
+/* ---- deposed --------------------------------------------------------------------------------- */
+
+/* Who leads hears nothing: the others begin anew, and need not wait for what they would miss. */
+static enum step_result choose_for_deposed(struct scenario *scenario)
+{
+    struct ensemble_world *ensemble = scenario->ensemble;
+    if (!all_serve(ensemble) || grown(scenario) < 5) {
+        return STEP_WAITS;
+    }
+    scenario->leader = ensemble_world_leader(ensemble);
+    if (scenario->leader == NULL) {
+        return STEP_FAILED;
+    }
+    cut_members(scenario, scenario->leader, true);
+    for (int i = 0; i < ensemble->options.member_count; i++) {
+        if (&ensemble->members[i] != scenario->leader) {
+            member_kill(&ensemble->members[i]);
+        }
+    }
+    return STEP_DONE;
+}
+
+static enum step_result others_come_back(struct scenario *scenario)
+{
+    for (int i = 0; i < scenario->ensemble->options.member_count; i++) {
+        let_up(&scenario->ensemble->members[i]);
+    }
+    return STEP_DONE;
+}
+
+static enum step_result there_are_two(struct scenario *scenario)
+{
+    const struct member *next = ensemble_world_leader(scenario->ensemble);
+    const struct member *old = scenario->leader;
+    if (old->state != MEMBER_UP || !old->view.is_leader) {
+        return STEP_FAILED;
+    }
+    bool has_next = next != NULL && next != old && next->view.is_serving;
+    return has_next && grown(scenario) >= 2 ? STEP_DONE : STEP_WAITS;
+}
+
+static enum step_result leader_gives_up(struct scenario *scenario)
+{
+    if (scenario->leader->state == MEMBER_UP && scenario->leader->view.is_leader) {
+        return STEP_WAITS;
+    }
+    cut_members(scenario, scenario->leader, false);
+    return STEP_DONE;
+}
+
 /* ---- stories --------------------------------------------------------------------------------- */
 
 static scenario_step *const hole[] = {
@@ -382,6 +432,10 @@ static scenario_step *const cut_fails[] = {
     choose_for_cut_fails, leader_is_left, cut_has_failed, hero_can_cut, hero_is_back, NULL,
 };
 
+static scenario_step *const deposed[] = {
+    choose_for_deposed, others_come_back, there_are_two, leader_gives_up, all_go_on, NULL,
+};
+
 static const struct {
     const char *name;
     scenario_step *const *steps; /* NULL: it is in the configuration alone */
@@ -391,6 +445,7 @@ static const struct {
     [SCENARIO_HOLE] = {"hole", hole},
     [SCENARIO_NEVER_HAD] = {"never-had", never_had},
     [SCENARIO_CUT_FAILS] = {"cut-fails", cut_fails},
+    [SCENARIO_DEPOSED] = {"deposed", deposed},
 };
 
 enum scenario_kind scenario_by_name(const char *name)
@@ -452,6 +507,7 @@ void scenario_draw(struct ensemble_options *options, struct options *base)
         make_calm(options, base);
         break;
     case SCENARIO_CUT_FAILS:
+    case SCENARIO_DEPOSED:
         make_calm(options, base);
         break;
     case SCENARIO_NONE:

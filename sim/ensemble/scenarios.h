@@ -10,6 +10,9 @@
  *     cut-fails    a leader that was left alone with what it logged is told to cut it off, by TRUNC
  *                  or after a snapshot, and its disk does not do so (ZOOKEEPER-3701)
  *
+ *     deposed      a leader that hears of nobody goes on to lead, while the others have another one
+ *                  (ZOOKEEPER-1675)
+ *
  * A story that does not come to its end is begun again. Whether it did is a mark.
  */
 #ifndef SIM_ENSEMBLE_SCENARIOS_H
@@ -23,6 +26,7 @@ enum scenario_kind {
     SCENARIO_HOLE,
     SCENARIO_NEVER_HAD,
     SCENARIO_CUT_FAILS,
+    SCENARIO_DEPOSED,
     SCENARIO_KINDS,
 };
 

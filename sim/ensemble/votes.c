@@ -4,7 +4,8 @@
  * which vote. While a member is LOOKING,
  *
  *     the vote that it stands for is its own, or one that it has been told in this incarnation;
- *     it is not worse than its own: (epoch, zxid, id).
+ *     it is not worse than its own: (epoch, zxid, id);
+ *     its own has all that its log has.
  *
  * When one begins to lead, a quorum, itself included, has told it so in its round, and its own
  * candidacy is at least that of each of them as they were in that round. Where that cannot be
@@ -104,7 +105,8 @@ static bool is_worse(const struct candidacy *a,
     return a->zxid != b->zxid ? a->zxid < b->zxid : a_id < b_id;
 }
 
-static void note_candidacy(struct member *member, const struct vote_seen *vote)
+/* Returns whether it is the first that is seen of this member in this round. */
+static bool note_candidacy(struct member *member, const struct vote_seen *vote)
 {
     struct u64_map *candidacies = &member->ensemble->votes->candidacies;
     uint64_t key = hash_of_candidacy(member->id, vote->round);
@@ -114,9 +116,12 @@ static void note_candidacy(struct member *member, const struct vote_seen *vote)
         known = heap_new(sizeof *known);
         *known = now;
         u64_map_put_ptr(candidacies, key, known);
-    } else if (is_worse(&now, 0, known, 0)) {
+        return true;
+    }
+    if (is_worse(&now, 0, known, 0)) {
         *known = now;
     }
+    return false;
 }
 
 void votes_told(struct member *from, struct member *to, struct slice message)
@@ -140,6 +145,18 @@ void votes_told(struct member *from, struct member *to, struct slice message)
 }
 
 /* ---- what is checked ------------------------------------------------------------------------- */
+
+/* What its log has may have been acknowledged. */
+static void check_candidacy(struct member *member, const struct vote_seen *vote)
+{
+    int64_t log_end = ghost_log_end(member);
+    if (vote->own_zxid < log_end) {
+        ensemble_world_fail(member->ensemble,
+                            "Z-INV13: member %d begins round %" PRId64 " with zxid 0x%" PRIx64
+                            ", its log has zxid 0x%" PRIx64,
+                            member->id, vote->round, vote->own_zxid, log_end);
+    }
+}
 
 static void check_vote(struct member *member, const struct vote_seen *vote)
 {
@@ -205,7 +222,10 @@ void votes_look(struct member *member, const struct member_view *view)
     if (*is_appointed) {
         return;
     }
-    note_candidacy(member, &vote);
+    bool is_new = note_candidacy(member, &vote);
+    if (vote.is_looking && is_new) {
+        check_candidacy(member, &vote);
+    }
     if (is_elected) {
         check_elected(member, &vote);
     } else if (vote.is_looking) {

@@ -45,8 +45,8 @@
 /* One batch, or one (possibly compressed) message of magic 0 or 1, seen as a batch. */
 struct batch_view {
     struct slice bytes; /* the whole of it, frame included */
-    int64_t
-        base_offset; /* magic 0/1: as last_offset: what a wrapper holds is known when unpacked */
+    /* magic 0/1: as last_offset: what a wrapper holds is known when unpacked */
+    int64_t base_offset;
     int64_t last_offset; /* magic 0/1: the offset field, which is the last one of a wrapper */
     int32_t partition_leader_epoch; /* -1 for magic 0/1 */
     int8_t magic;

@@ -422,9 +422,15 @@ static void test_observer_follows_only(void **state)
     assert_int_equal(n.vote.leader, INT64_MIN);
     assert_int_equal(n.vote.zxid, INT64_MIN);
     assert_int_equal(n.vote.peer_epoch, INT64_MIN);
-    hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(3, 9, 1, 1)));
-    hear_at(&f, 1, note(2, PEER_LOOKING, vote_for(3, 9, 1, 1)));
-    hear_at(&f, 1, note(3, PEER_LOOKING, vote_for(3, 9, 1, 1)));
+    /* it says whom it would follow, once: a next configuration may give it a vote (seed 742
+     * --reconfigs); its own history is no matter */
+    hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(3, 8, 1, 1)));
+    assert_true(told(&f, 1, &n));
+    assert_int_equal(n.vote.leader, 3);
+    hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(3, 8, 1, 1)));
+    assert_int_equal(f.outbox.count, 0);
+    hear_at(&f, 1, note(2, PEER_LOOKING, vote_for(3, 8, 1, 1)));
+    hear_at(&f, 1, note(3, PEER_LOOKING, vote_for(3, 8, 1, 1)));
     assert_true(f.election.is_looking);
     hear_at(&f, 2, note(1, PEER_FOLLOWING, vote_for(3, 9, 1, 1)));
     assert_int_equal(hear_at(&f, 2, note(3, PEER_LEADING, vote_for(3, 9, 1, 1))), ELECTION_DECIDED);
@@ -523,6 +529,26 @@ static void test_newer_configuration_is_handed_over(void **state)
     close_fixture(&f);
 }
 
+/* Set up again by hand, it hears one that was removed before (ensemble seed 462 --reconfigs). */
+static void test_a_stranger_with_a_replaced_configuration(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 1, config_with(3, 0, 0));
+    election_set_known(&f.election, 7);
+    start(&f, 9, 1);
+    struct notification stranger = note(4, PEER_LOOKING, vote_for(4, 9, 1, 1));
+    stranger.config = SLICE_LIT("server.1=h1:1:2\nserver.4=h4:1:2\nversion=6");
+    assert_int_equal(hear_at(&f, 1, stranger), ELECTION_GOES_ON);
+    stranger.config = SLICE_LIT("server.1=h1:1:2\nserver.4=h4:1:2\nversion=7");
+    assert_int_equal(hear_at(&f, 1, stranger), ELECTION_CONFIG_NEWER);
+    /* who is named by hand is believed: what the history has may never have been committed */
+    struct notification member = note(2, PEER_LOOKING, vote_for(2, 9, 1, 1));
+    member.config = SLICE_LIT("server.2=h2:1:2\nserver.3=h3:1:2\nversion=6");
+    assert_int_equal(hear_at(&f, 1, member), ELECTION_CONFIG_NEWER);
+    close_fixture(&f);
+}
+
 /* Who has settled tells the configuration that came into force since: it may be the only way for
  * one that was away to learn where the leader is now (ensemble seed 13). */
 static void test_settled_one_tells_the_newest_configuration(void **state)
@@ -587,6 +613,26 @@ static void test_next_configuration_counts_too(void **state)
     hear_at(&f, 1, note(1, PEER_LOOKING, vote_for(3, 9, 1, 1)));
     assert_int_equal(f.election.finalize_at_ms, UINT64_MAX);
     hear_at(&f, 1, note(4, PEER_LOOKING, vote_for(3, 9, 1, 1)));
+    assert_int_equal(f.election.finalize_at_ms, 201);
+    quorum_config_drop(next);
+    close_fixture(&f);
+}
+
+/* One that the next configuration gives a vote is no candidate, and may be in a later round: it
+ * hears only of candidates that are in its round, too (ensemble seed 462 --reconfigs). */
+static void test_who_helps_in_a_later_round(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct quorum_config *next = config_with(4, 0, 9);
+    open_fixture(&f, 3, config_with(3, 0, 5));
+    election_set_next(&f.election, next);
+    start(&f, 9, 1);
+    hear_at(&f, 1, note(4, PEER_LOOKING, vote_for(INT64_MIN, INT64_MIN, 7, INT64_MIN)));
+    assert_true(f.election.election_epoch == 7);
+    assert_int_equal(f.outbox.count, 3);
+    hear_at(&f, 1, note(4, PEER_LOOKING, vote_for(3, 9, 7, 1)));
+    hear_at(&f, 1, note(2, PEER_LOOKING, vote_for(3, 9, 7, 1)));
     assert_int_equal(f.election.finalize_at_ms, 201);
     quorum_config_drop(next);
     close_fixture(&f);
@@ -719,7 +765,9 @@ int main(void)
         cmocka_unit_test(test_many_strangers),
         cmocka_unit_test(test_weight_zero_never_wins),
         cmocka_unit_test(test_newer_configuration_is_handed_over),
+        cmocka_unit_test(test_a_stranger_with_a_replaced_configuration),
         cmocka_unit_test(test_next_configuration_counts_too),
+        cmocka_unit_test(test_who_helps_in_a_later_round),
         cmocka_unit_test(test_appointed_leader_is_not_asked_about),
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_byte_forms),

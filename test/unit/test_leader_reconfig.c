@@ -2,6 +2,7 @@
  * after it. */
 #include "support_leader.h"
 
+#include "base/endian.h"
 #include "wire/jute.h"
 
 #include <inttypes.h>
@@ -321,6 +322,12 @@ static void test_switched_off_or_not_allowed(void **state)
     test_leader_release(&test);
 }
 
+static void text_of_version(char *text, size_t size, int64_t version)
+{
+    snprintf(text, size, "%.*s%" PRIx64, (int)(strlen(three) - strlen("400000000")), three,
+             (uint64_t)version);
+}
+
 /* The newest configuration that a server with the log 3:1..3:5 knows of after a start, when its
  * file names one that was proposed at `version`. */
 static int64_t seen_after_start(int64_t version, int64_t current_epoch)
@@ -328,8 +335,7 @@ static int64_t seen_after_start(int64_t version, int64_t current_epoch)
     struct test_leader test;
     struct quorum_config *next = NULL;
     char text[256];
-    snprintf(text, sizeof text, "%.*s%" PRIx64, (int)(strlen(three) - strlen("400000000")), three,
-             (uint64_t)version);
+    text_of_version(text, sizeof text, version);
     assert_int_equal(quorum_config_parse(slice_of_cstr(text), &next, NULL, 0), ERR_OK);
     test_leader_init(&test);
     test.config.reconfig_enabled = true;
@@ -354,12 +360,50 @@ static void test_a_lost_proposal_stays_lost(void **state)
     assert_true(seen_after_start(zxid_make(4, 0), 4) == zxid_make(4, 0)); /* the first version */
 }
 
+/* A server that has been set up by hand again hears from a member what is in force, and has a newer
+ * one in its log: that is on its way still, and needs its vote (ensemble seed 462 --reconfigs). */
+static void test_what_the_log_proposes_is_recalled(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    char text[512];
+    uint8_t frame[44 + sizeof text] = {0};
+    test_leader_init(&test);
+    test.config.reconfig_enabled = true;
+    test_leader_load(&test, 3, 5);
+    text_of_version(text, sizeof text, zxid_make(3, 5));
+    tree_set_config(&test.peer.service.tree, slice_of_cstr(text), zxid_make(3, 5));
+    peer_start(&test.peer, 3, 3, test.now_ms, &test.outbox);
+    assert_true(test.peer.seen_config->version == 0);
+
+    text_of_version(text, sizeof text, zxid_make(3, 2));
+    store_be64(frame + 4, 2);
+    store_be64(frame + 12, (uint64_t)zxid_make(3, 5));
+    store_be64(frame + 20, 1);
+    store_be64(frame + 28, 3);
+    store_be32(frame + 36, 2);
+    store_be32(frame + 40, (uint32_t)strlen(text));
+    memcpy(frame + 44, text, strlen(text));
+    struct zk_event event = {.kind = ZK_EVENT_PEER,
+                             .now_ms = test.now_ms,
+                             .peer_kind = PEER_EVENT_NOTIFICATION,
+                             .server_id = 2,
+                             .frame = slice_of(frame, 44 + strlen(text))};
+    peer_step(&test.peer, &event, &test.outbox);
+    assert_true(test.peer.committed_config->version == zxid_make(3, 2));
+    assert_true(test.peer.seen_config->version == zxid_make(3, 5));
+    assert_true(test.peer.state == PEER_LOOKING);
+    peer_check(&test.peer);
+    test_leader_release(&test);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_leader_versions_the_configuration),
         cmocka_unit_test(test_a_server_leaves),
         cmocka_unit_test(test_a_lost_proposal_stays_lost),
+        cmocka_unit_test(test_what_the_log_proposes_is_recalled),
         cmocka_unit_test(test_servers_join),
         cmocka_unit_test(test_observers_hear_of_it),
         cmocka_unit_test(test_the_leader_leaves),

@@ -59,8 +59,8 @@ struct stored_log {
     struct partition_log *log;
     const struct topic_config *config;
     void *owner; /* the server's struct partition; NULL: nobody hosts it (a stray) */
-    int64_t
-        high_watermark; /* of replication-offset-checkpoint, at load; with an owner it is asked */
+    /* of replication-offset-checkpoint, at load; with an owner it is asked */
+    int64_t high_watermark;
     bool is_being_cleaned;
     bool is_uncleanable;    /* compaction gave up on it, until the next start */
     int64_t cleaned_offset; /* first offset that no compaction has passed; -1: none has */

@@ -20,10 +20,6 @@
 
 #include "base/memory.h"
 
-#define NOTIFICATION_VERSION 2
-#define NOTIFICATION_28_BYTES 28
-#define NOTIFICATION_40_BYTES 40
-#define NOTIFICATION_44_BYTES 44
 #define STRANGERS_MAX 64
 /* How soon the same stranger is answered again: two servers that take each other for strangers
  * would otherwise answer each other's answers for ever. */
@@ -62,8 +58,8 @@ struct election_tally {
     uint32_t voter_count;
     struct stranger strangers[STRANGERS_MAX];
     uint32_t stranger_count;
-    struct buffer
-        config_text;   /* what we send: of the members, or of newer ones (election_tell_config) */
+    /* what we send: of the members, or of newer ones (election_tell_config) */
+    struct buffer config_text;
     bool is_appointed; /* decided before it began */
 };
 
@@ -100,6 +96,11 @@ void election_set_next(struct election *election, struct quorum_config *next)
     struct quorum_config *before = election->next;
     election->next = next != NULL ? quorum_config_keep(next) : NULL;
     quorum_config_drop(before);
+}
+
+void election_set_known(struct election *election, int64_t version)
+{
+    election->known_version = version;
 }
 
 static bool is_voter_of(const struct quorum_config *config, int64_t id)
@@ -263,21 +264,16 @@ static void tell(struct election *election,
                  int64_t round,
                  struct zk_outbox *outbox)
 {
-    const struct election_tally *tally = election->tally;
+    struct notification notification = {.state = election->state,
+                                        .vote = election->vote,
+                                        .config = buffer_slice(&election->tally->config_text)};
+    notification.vote.election_epoch = round;
     struct zk_effect *effect = zk_outbox_add(outbox, ZK_EFFECT_PEER);
-    struct buffer *out = &outbox->bytes;
     effect->peer_kind = PEER_EFFECT_NOTIFY;
     effect->server_id = server_id;
-    effect->offset = out->len;
-    buffer_append_be32(out, (uint32_t)election->state);
-    buffer_append_be64(out, (uint64_t)election->vote.leader);
-    buffer_append_be64(out, (uint64_t)election->vote.zxid);
-    buffer_append_be64(out, (uint64_t)round);
-    buffer_append_be64(out, (uint64_t)election->vote.peer_epoch);
-    buffer_append_be32(out, NOTIFICATION_VERSION);
-    buffer_append_be32(out, (uint32_t)tally->config_text.len);
-    buffer_append(out, buffer_slice(&tally->config_text));
-    effect->len = out->len - effect->offset;
+    effect->offset = outbox->bytes.len;
+    election_encode(&notification, &outbox->bytes);
+    effect->len = outbox->bytes.len - effect->offset;
 }
 
 static void tell_all(struct election *election, uint64_t now_ms, struct zk_outbox *outbox)
@@ -448,62 +444,24 @@ void election_settle(struct election *election,
 
 /* ---- a notification -------------------------------------------------------------------------- */
 
-int election_decode(int64_t sender, struct slice bytes, struct notification *notification)
-{
-    if (bytes.len < NOTIFICATION_28_BYTES) {
-        return ERR_CORRUPT;
-    }
-    int32_t state = (int32_t)load_be32(bytes.ptr);
-    *notification = (struct notification){
-        .sender = sender,
-        .vote = {.leader = (int64_t)load_be64(bytes.ptr + 4),
-                 .zxid = (int64_t)load_be64(bytes.ptr + 12),
-                 .election_epoch = (int64_t)load_be64(bytes.ptr + 20)},
-    };
-    if (state < PEER_LOOKING || state > PEER_OBSERVING) {
-        return ERR_CORRUPT;
-    }
-    notification->state = (enum peer_state)state;
-    if (bytes.len == NOTIFICATION_28_BYTES) {
-        /* before ZOOKEEPER-107 the epoch was only in the zxid */
-        notification->vote.peer_epoch = (int64_t)((uint64_t)notification->vote.zxid >> 32);
-        return 0;
-    }
-    if (bytes.len < NOTIFICATION_40_BYTES) {
-        return ERR_CORRUPT;
-    }
-    notification->vote.peer_epoch = (int64_t)load_be64(bytes.ptr + 28);
-    if (bytes.len == NOTIFICATION_40_BYTES) {
-        return 0; /* before 3.4.6 the last four bytes meant nothing */
-    }
-    notification->version = (int32_t)load_be32(bytes.ptr + 36);
-    if (notification->version <= 1) {
-        return 0;
-    }
-    if (bytes.len < NOTIFICATION_44_BYTES) {
-        return ERR_CORRUPT;
-    }
-    uint32_t len = load_be32(bytes.ptr + 40);
-    if (len > bytes.len - NOTIFICATION_44_BYTES) {
-        return ERR_CORRUPT; /* ZOOKEEPER-3769 */
-    }
-    notification->config = slice_part(bytes, NOTIFICATION_44_BYTES, NOTIFICATION_44_BYTES + len);
-    return 0;
-}
-
 /* Does it carry a configuration that is newer than ours? One that cannot be read is no reason to
  * drop the vote (ZOOKEEPER-4787). */
-static bool is_config_newer(const struct election *election, struct slice text)
+static bool is_config_newer(const struct election *election,
+                            const struct notification *notification)
 {
     struct quorum_config *config;
+    struct slice text = notification->config;
     bool is_ours = text.len == 0 || slice_equal(text, buffer_slice(&election->tally->config_text));
     if (!election->config->reconfig_enabled || is_ours ||
         quorum_config_parse(text, &config, NULL, 0) != 0) {
         return false;
     }
-    bool is_newer = config->version > election->members->version;
+    int64_t version = config->version;
     quorum_config_drop(config);
-    return is_newer;
+    const struct quorum_config *members = election->members;
+    bool is_believed = members->version != 0 || version >= election->known_version ||
+                       quorum_config_find(members, notification->sender) != NULL;
+    return version > members->version && is_believed;
 }
 
 /* The line of that stranger; when it has none and all are taken, that of the one that was answered
@@ -541,6 +499,46 @@ static void answer_stranger(struct election *election,
     }
 }
 
+/* Ours is an older round: what was heard in it counts no more. */
+static void join_round(struct election *election,
+                       int64_t round,
+                       const struct vote *stands_for,
+                       uint64_t now_ms,
+                       struct zk_outbox *outbox)
+{
+    for (uint32_t i = 0; i < election->tally->voter_count; i++) {
+        election->tally->voters[i].has_word = false;
+    }
+    election->election_epoch = round;
+    election->finalize_at_ms = UINT64_MAX;
+    election->tell_again_ms = election->config->notification_ms;
+    stand_for(election, stands_for);
+    tell_all(election, now_ms, outbox);
+}
+
+/* Who has no vote, as far as it knows, says whom it would follow, once to each word: the one that
+ * asks may know of a next configuration in which it has one, and then waits for it. (Upstream's
+ * observers vote, too.) */
+static void hear_as_observer(struct election *election,
+                             struct voter *voter,
+                             const struct vote *vote,
+                             struct zk_outbox *outbox)
+{
+    bool is_newer = vote->election_epoch > election->election_epoch;
+    bool is_known = voter->has_word && same_vote(&voter->word.vote, vote);
+    if (vote->election_epoch < election->election_epoch || (is_known && !is_newer)) {
+        return; /* it hears of our round when we ask again */
+    }
+    voter->has_word = true;
+    voter->word = (struct word){
+        .vote = *vote, .state = PEER_LOOKING, .version = NOTIFICATION_VERSION};
+    if (is_newer || is_better(election, vote, &election->vote)) {
+        election->election_epoch = vote->election_epoch;
+        stand_for(election, vote);
+    }
+    tell(election, voter->id, election->election_epoch, outbox);
+}
+
 static void hear_looking(struct election *election,
                          struct voter *voter,
                          const struct notification *notification,
@@ -548,23 +546,21 @@ static void hear_looking(struct election *election,
                          struct zk_outbox *outbox)
 {
     const struct vote *vote = &notification->vote;
-    if (vote->zxid == -1 || election->is_observer) {
-        return; /* it has no data yet and cannot judge; an observer waits for what is settled */
+    if (vote->zxid == -1) {
+        return; /* it has no data yet and cannot judge */
+    }
+    if (election->is_observer) {
+        hear_as_observer(election, voter, vote, outbox);
+        return;
     }
     if (vote->election_epoch < election->election_epoch) {
         tell(election, voter->id, election->election_epoch, outbox);
         return;
     }
     if (vote->election_epoch > election->election_epoch) {
-        /* ours is an older round: what was heard in it counts no more */
-        for (uint32_t i = 0; i < election->tally->voter_count; i++) {
-            election->tally->voters[i].has_word = false;
-        }
-        election->election_epoch = vote->election_epoch;
-        election->finalize_at_ms = UINT64_MAX;
-        election->tell_again_ms = election->config->notification_ms;
-        stand_for(election, is_better(election, vote, &election->own) ? vote : &election->own);
-        tell_all(election, now_ms, outbox);
+        join_round(election, vote->election_epoch,
+                   is_better(election, vote, &election->own) ? vote : &election->own, now_ms,
+                   outbox);
     } else if (is_better(election, vote, &election->vote)) {
         election->finalize_at_ms = UINT64_MAX;
         stand_for(election, vote);
@@ -612,11 +608,18 @@ static enum election_outcome hear_while_looking(struct election *election,
                                                 uint64_t now_ms,
                                                 struct zk_outbox *outbox)
 {
-    if (is_config_newer(election, notification->config)) {
+    if (is_config_newer(election, notification)) {
         return ELECTION_CONFIG_NEWER;
     }
-    if (find_voter(election, notification->vote.leader) == NULL) {
-        return ELECTION_GOES_ON; /* votes for somebody who is no voter here */
+    const struct vote *vote = &notification->vote;
+    if (find_voter(election, vote->leader) == NULL) { /* votes for somebody who is no voter here */
+        /* Who is to have a vote only by the next configuration, and has not heard of a candidate in
+         * its round, cannot hear of one in an older round. (Upstream lets them wait.) */
+        if (vote->leader == INT64_MIN && notification->state == PEER_LOOKING &&
+            vote->election_epoch > election->election_epoch && !election->is_observer) {
+            join_round(election, vote->election_epoch, &election->own, now_ms, outbox);
+        }
+        return ELECTION_GOES_ON;
     }
     switch (notification->state) {
     case PEER_LOOKING:
@@ -649,7 +652,7 @@ enum election_outcome election_notified(struct election *election,
     }
     struct voter *voter = find_voter(election, notification->sender);
     if (voter == NULL) {
-        if (election->is_looking && is_config_newer(election, notification->config)) {
+        if (election->is_looking && is_config_newer(election, notification)) {
             return ELECTION_CONFIG_NEWER;
         }
         answer_stranger(election, notification->sender, now_ms, outbox);

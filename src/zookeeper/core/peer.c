@@ -315,6 +315,7 @@ static void look(struct peer *peer, const char *reason, uint64_t now_ms, struct 
     }
     bool is_next = peer->seen_config->version > peer->committed_config->version;
     election_set_next(&peer->election, is_next ? peer->seen_config : NULL);
+    election_set_known(&peer->election, peer_history_version(peer));
     if (private->designated >= 0) {
         election_appoint(&peer->election, peer->committed_config, private->designated,
                          peer_last_zxid(peer), peer->current_epoch, now_ms);
@@ -476,6 +477,7 @@ static void take_config(struct peer *peer,
         return;
     }
     peer_set_committed(peer, config, outbox);
+    peer_recall_next(peer, outbox);
     look(peer, "a newer configuration", now_ms, outbox);
 }
 

@@ -40,20 +40,25 @@ struct quorum_config *peer_read_config(struct slice text)
     return parse_config(text, &config) == ERR_OK ? config : NULL;
 }
 
-/* Without reconfigEnabled what others propose is read and forgotten (setLastSeenQuorumVerifier). */
-int peer_see_config(struct peer *peer, struct slice text, struct zk_outbox *outbox)
+/* Without reconfigEnabled what others propose is read and forgotten (setLastSeenQuorumVerifier).
+ * Takes it over. */
+static void see(struct peer *peer, struct quorum_config *config, struct zk_outbox *outbox)
 {
-    struct quorum_config *config = NULL;
-    int rv = parse_config(text, &config);
-    if (rv != ERR_OK) {
-        return rv;
-    }
     if (peer->config->reconfig_enabled && config->version > peer->seen_config->version) {
         set_seen(peer, config, outbox);
     } else {
         quorum_config_drop(config);
     }
-    return ERR_OK;
+}
+
+int peer_see_config(struct peer *peer, struct slice text, struct zk_outbox *outbox)
+{
+    struct quorum_config *config = NULL;
+    int rv = parse_config(text, &config);
+    if (rv == ERR_OK) {
+        see(peer, config, outbox);
+    }
+    return rv;
 }
 
 /* What was proposed by a leader that is lost, and is not in the history of the next, is no
@@ -97,6 +102,14 @@ void peer_forget_lost_config(struct peer *peer)
         version > peer->logged_zxid) {
         quorum_config_drop(peer->seen_config);
         peer->seen_config = quorum_config_keep(peer->committed_config);
+    }
+}
+
+void peer_recall_next(struct peer *peer, struct zk_outbox *outbox)
+{
+    struct quorum_config *config = peer_read_config(tree_config_text(&peer->service.tree));
+    if (config != NULL) {
+        see(peer, config, outbox);
     }
 }
 
@@ -184,19 +197,23 @@ bool peer_activate_config(struct peer *peer,
     return is_big;
 }
 
+int64_t peer_history_version(const struct peer *peer)
+{
+    struct quorum_config *written = NULL;
+    struct slice text = tree_config_text(&peer->service.tree);
+    if (text.len == 0 || quorum_config_parse(text, &written, NULL, 0) != ERR_OK) {
+        return 0;
+    }
+    int64_t version = written->version;
+    quorum_config_drop(written);
+    return version;
+}
+
 void peer_write_config_node(struct peer *peer)
 {
     const struct quorum_config *config = peer->committed_config;
-    if (peer->config->reconfig_enabled) {
-        struct quorum_config *written = NULL;
-        struct slice text = tree_config_text(&peer->service.tree);
-        if (text.len > 0 && quorum_config_parse(text, &written, NULL, 0) == ERR_OK) {
-            bool is_newer = written->version > config->version;
-            quorum_config_drop(written);
-            if (is_newer) {
-                return; /* the tree comes from a server that knows more: so will we, soon */
-            }
-        }
+    if (peer->config->reconfig_enabled && peer_history_version(peer) > config->version) {
+        return; /* the tree comes from a server that knows more: so will we, soon */
     }
     struct buffer text;
     buffer_init(&text, SIZE_MAX);

@@ -126,6 +126,10 @@ static inline bool config_was_proposed(int64_t version)
 /* At the start, when log and epochs are known. */
 void peer_forget_lost_config(struct peer *peer);
 
+/* Somebody has told what is in force: a newer configuration in the own history is one that was
+ * proposed, also when whoever set this server up anew has removed the file that says so. */
+void peer_recall_next(struct peer *peer, struct zk_outbox *outbox);
+
 /* This configuration is in force; takes it over. */
 void peer_set_committed(struct peer *peer, struct quorum_config *config, struct zk_outbox *outbox);
 
@@ -140,6 +144,9 @@ bool peer_activate_config(struct peer *peer,
 /* Is it one that observes? Only who is named as an observer: a stranger follows, without a vote
  * (QuorumPeer.updateLearnerType). */
 bool peer_observes(const struct quorum_config *config, int64_t id);
+
+/* The version of the configuration that the tree has; 0: none, or one without. */
+int64_t peer_history_version(const struct peer *peer);
 
 /* /zookeeper/config says what is in force (ZKDatabase.initConfigInZKDatabase). */
 void peer_write_config_node(struct peer *peer);
