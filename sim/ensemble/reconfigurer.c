@@ -127,6 +127,7 @@ void reconfigurer_configure(struct member *member)
     struct config_writer writer = {.text = text, .size = sizeof text};
     size_t len = membership_text(&known, '\n', members);
     clear_folder(disk);
+    member->mended_zxid = last_membership(member->ensemble)->zxid;
     config_writer_add(&writer, "%s", options->config_text);
     if (options->has_dynamic_file) {
         config_writer_add(&writer, "dynamicConfigFile=" DYNAMIC_PATH "\n");
@@ -167,7 +168,8 @@ static bool is_lost(const struct member *member)
 {
     const struct memberships *all = &member->ensemble->ghost.memberships;
     const struct membership *last = memberships_last(all);
-    const struct membership *known = memberships_at(all, member->view.config_version);
+    const struct membership *known = memberships_at(
+        all, MAX(member->view.config_version, member->mended_zxid));
     for (int i = 0; i < MEMBERS_MAX; i++) {
         bool is_other_voter = last->seats[i].is_voter && i + 1 != member->id;
         if (is_other_voter && known->seats[i].is_there &&
@@ -189,7 +191,6 @@ void reconfigurer_mend(struct ensemble_world *ensemble)
         bool is_away = member->view.is_up && !member->view.is_serving && !member->is_out &&
                        membership_has(last, member->id) && member->mended_zxid < last->zxid;
         if (is_away && is_lost(member)) {
-            member->mended_zxid = last->zxid;
             member_kill(member);
             reconfigurer_configure(member);
         }
