@@ -43,9 +43,9 @@ struct election_config {
     int32_t notification_max_ms; /* fastleader.maxNotificationInterval: 60000 */
 };
 
-/* A notification as it came. */
 #define NOTIFICATION_VERSION 2 /* of the wire form that we send */
 
+/* A notification as it came, or as it goes. */
 struct notification {
     int64_t sender;
     enum peer_state state;
