@@ -222,6 +222,24 @@ static void test_sasl_without_a_login(void **state)
     test_server_release(&f.server);
 }
 
+/* A sync is answered behind what was on its way when it came, whoever had sent that. */
+static void test_a_sync_waits_for_what_is_in_flight(void **state)
+{
+    (void)state;
+    struct test_pair f;
+    struct test_frame frame;
+    test_server_init(&f.server);
+    test_pair_start(&f);
+    f.server.persists_at_once = false;
+    int32_t create = test_send(&f.server, &f.b, ZK_OP_CREATE, test_create_body("/a", "", 0));
+    int32_t sync = test_send(&f.server, &f.a, ZK_OP_SYNC, test_path("/"));
+    assert_false(test_next_frame(&f.a, &frame));
+    test_persist_all(&f.server);
+    test_expect(&f.b, create, ZK_ERR_OK);
+    test_expect(&f.a, sync, ZK_ERR_OK);
+    test_server_release(&f.server);
+}
+
 /* ---- quotas, containers
  * ---------------------------------------------------------------------------------------- */
 
@@ -453,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_enforced_authentication_refuses),
         cmocka_unit_test(test_sasl_is_required),
         cmocka_unit_test(test_sasl_without_a_login),
+        cmocka_unit_test(test_a_sync_waits_for_what_is_in_flight),
         cmocka_unit_test(test_a_hard_quota_holds_for_what_is_in_flight),
         cmocka_unit_test(test_nonsense_in_a_quota_does_no_harm),
         cmocka_unit_test(test_containers_and_times_to_live),
