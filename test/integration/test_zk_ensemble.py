@@ -6,6 +6,7 @@ kazoo's.  Nothing that was acknowledged is lost, and sessions outlive the server
 
 import os
 import re
+import resource
 import signal
 import socket
 import struct
@@ -407,6 +408,35 @@ def test_silent_strangers_hold_nothing(ensemble, client):
             pass
         stranger.close()
     assert one.leader() == leader
+
+
+def test_many_strangers_keep_nobody_out(ensemble, client):
+    """More than there is room for, on both ports of each, silent: a server that comes back is let in at once."""
+    one = ensemble(cfg={"tickTime": 2000, "initLimit": 10}).start()
+    follower = one.followers()[0]
+    one.servers[follower].kill()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    strangers = []
+    for i in one.servers:
+        if i != follower:
+            _, quorum, election, _ = one.network.address(i)
+            for _ in range(600):
+                for port in (quorum, election):
+                    try:
+                        strangers.append(socket.create_connection(("127.0.0.1", port)))
+                    except ConnectionError:
+                        pass  # a follower does not listen there
+    assert len(strangers) >= 1500
+    began_s = time.monotonic()
+    one.servers[follower].start()
+    one.wait(lambda: len(one.followers()) == 2, "it follows")
+    assert time.monotonic() - began_s < 8, "it came in only when the strangers' time was up"
+    user = client(one.hosts)
+    user.create("/a")
+    for stranger in strangers:
+        stranger.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def failing_start(one, member_id):

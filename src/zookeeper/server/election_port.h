@@ -7,8 +7,9 @@
  * where the newest one replaces the one before; connections are tried again with back-off as long
  * as something waits. Names are looked up at each attempt, so that a server may move. Bounds:
  * ELECTION_STREAMS_MAX connections, of them ELECTION_UNKNOWN_MAX with servers that are not in the
- * configuration; a header must have come within the connect timeout; a message is at most
- * ELECTION_MESSAGE_MAX bytes, and memory grows with the bytes that came, not with those announced.
+ * configuration; a header must have come within the connect timeout, and the oldest that waits for
+ * its header makes room when there are more; a message is at most ELECTION_MESSAGE_MAX bytes, and
+ * memory grows with the bytes that came, not with those announced.
  * Wire: reference 2.7. Source: QuorumCnxManager.
  */
 #ifndef ZOOKEEPER_SERVER_ELECTION_PORT_H

@@ -95,7 +95,6 @@ struct election_port {
     struct own_listener *listener;
     struct list peers;
     struct list streams;
-    uint32_t stream_count;
     uint32_t unknown_count; /* peers that are in no configuration */
     struct list lookups;
     int64_t next_nameless_id; /* for observers without a number of their own */

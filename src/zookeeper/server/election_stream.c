@@ -44,23 +44,68 @@ static struct election_stream *stream_new(struct election_port *port,
                           (uint64_t)port->config->connect_timeout_ms * 1000000;
     buffer_init(&stream->partial, ELECTION_MESSAGE_MAX + LENGTH_BYTES);
     list_append(&port->streams, &stream->entry);
-    port->stream_count++;
     return stream;
 }
 
 static void stream_free(struct election_stream *stream)
 {
     list_remove(&stream->entry);
-    stream->port->stream_count--;
     buffer_release(&stream->partial);
     mem_free(stream, sizeof *stream);
+}
+
+void election_stream_close(struct election_stream *stream, uint32_t linger_ms)
+{
+    if (stream->state == ELECTION_STREAM_CLOSING) {
+        return;
+    }
+    if (stream->peer != NULL && stream->peer->stream == stream) {
+        stream->peer->stream = NULL;
+    }
+    stream->peer = NULL;
+    stream->state = ELECTION_STREAM_CLOSING;
+    tcp_close(stream->tcp, linger_ms);
+}
+
+static void refuse_stream(struct election_stream *stream, const char *why)
+{
+    char remote[TCP_ADDRESS_TEXT_MAX];
+    struct tcp_address address = tcp_stream_peer(stream->tcp);
+    tcp_address_host_text(&address, remote);
+    uint64_t now_ns = runtime_now_ns(stream->port->runtime);
+    bool is_first = stream->port->refusal_logged_ns == 0 ||
+                    now_ns - stream->port->refusal_logged_ns >= REFUSAL_LOG_NS;
+    stream->port->refusal_logged_ns = is_first ? now_ns : stream->port->refusal_logged_ns;
+    LOG("quorum", is_first ? LOG_WARN : LOG_DEBUG, "Election connection from /%s:%d is closed: %s",
+        remote, (int)address.port, why);
+    election_stream_close(stream, 0);
+}
+
+/* Is there room for one more? A server says who it is at once: whoever has been silent longest
+ * makes room, so that strangers cannot keep servers out by their number. */
+static bool make_room(struct election_port *port)
+{
+    struct election_stream *oldest = NULL;
+    size_t open = 0;
+    LIST_FOR_EACH(entry, &port->streams)
+    {
+        struct election_stream *stream = CONTAINER_OF(entry, struct election_stream, entry);
+        open += stream->state == ELECTION_STREAM_CLOSING ? 0 : 1;
+        if (oldest == NULL && stream->state == ELECTION_STREAM_HEADER) {
+            oldest = stream;
+        }
+    }
+    if (open >= ELECTION_STREAMS_MAX && oldest != NULL) {
+        refuse_stream(oldest, "there are too many, and it has not said who it is");
+        open -= 1;
+    }
+    return open < ELECTION_STREAMS_MAX;
 }
 
 void election_stream_accepted(struct tcp_stream *tcp, void *ctx)
 {
     struct election_port *port = ctx;
-    if (port->stream_count >= ELECTION_STREAMS_MAX) {
-        LOG("quorum", LOG_WARN, "Too many connections to the election port: one is turned away");
+    if (!make_room(port)) {
         tcp_reject(tcp);
         return;
     }
@@ -82,19 +127,6 @@ struct election_stream *election_stream_connect(struct election_peer *peer,
     }
     election_port_arm(port);
     return stream;
-}
-
-void election_stream_close(struct election_stream *stream, uint32_t linger_ms)
-{
-    if (stream->state == ELECTION_STREAM_CLOSING) {
-        return;
-    }
-    if (stream->peer != NULL && stream->peer->stream == stream) {
-        stream->peer->stream = NULL;
-    }
-    stream->peer = NULL;
-    stream->state = ELECTION_STREAM_CLOSING;
-    tcp_close(stream->tcp, linger_ms);
 }
 
 static void on_open(struct tcp_stream *tcp, void *ctx, int error)
@@ -224,20 +256,6 @@ static void keep_address(struct election_peer *peer, struct slice text)
             peer->header_port = (uint16_t)port;
         }
     }
-}
-
-static void refuse_stream(struct election_stream *stream, const char *why)
-{
-    char remote[TCP_ADDRESS_TEXT_MAX];
-    struct tcp_address address = tcp_stream_peer(stream->tcp);
-    tcp_address_host_text(&address, remote);
-    uint64_t now_ns = runtime_now_ns(stream->port->runtime);
-    bool is_first = stream->port->refusal_logged_ns == 0 ||
-                    now_ns - stream->port->refusal_logged_ns >= REFUSAL_LOG_NS;
-    stream->port->refusal_logged_ns = is_first ? now_ns : stream->port->refusal_logged_ns;
-    LOG("quorum", is_first ? LOG_WARN : LOG_DEBUG, "Election connection from /%s:%d is closed: %s",
-        remote, (int)address.port, why);
-    election_stream_close(stream, 0);
 }
 
 /* We know who it is. */

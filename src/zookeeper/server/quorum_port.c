@@ -160,6 +160,7 @@ static void take_packet(struct quorum_link *link, struct zk_event *event, struct
     event->zxid = packet.zxid;
     event->frame = packet.data;
     event->authinfo = packet.authinfo;
+    link->has_spoken = true;
     quorum_step(port, event);
     /* A learner's client waits for the log as an own one does; at a learner see durable_add. */
     port->node->frames_since_flush += packet.type == ZK_PACKET_REQUEST ? 1 : 0;
@@ -267,6 +268,19 @@ static void on_writable(struct tcp_stream *stream, void *ctx)
     runtime_timer_set(&link->port->wake, 0); /* the snapshot on its way goes on */
 }
 
+/* The machine forgets it, if it has known it. */
+static void tell_closed(struct quorum_link *link, int reason)
+{
+    struct quorum_port *port = link->port;
+    if (link->is_told && port->node->peer != NULL) {
+        struct zk_event event = quorum_event(port, PEER_EVENT_LINK_CLOSED, &link->link);
+        event.error = reason;
+        link->is_told = false;
+        quorum_step(port, &event);
+        node_perform_effects(port->node);
+    }
+}
+
 static void on_close(struct tcp_stream *stream, void *ctx, int reason)
 {
     struct quorum_link *link = link_of(ctx);
@@ -282,12 +296,7 @@ static void on_close(struct tcp_stream *stream, void *ctx, int reason)
         reason == 0 ? "end of stream" : error_text(reason));
     link->is_closing = true;
     node_perform_effects(node); /* none may outlive the link it names */
-    if (link->is_told && node->peer != NULL) {
-        struct zk_event event = quorum_event(port, PEER_EVENT_LINK_CLOSED, &link->link);
-        event.error = reason;
-        quorum_step(port, &event);
-        node_perform_effects(node);
-    }
+    tell_closed(link, reason);
     port->link_count--;
     quorum_link_free(link);
     node_client_gone(node);
@@ -295,13 +304,33 @@ static void on_close(struct tcp_stream *stream, void *ctx, int reason)
 
 /* ---- who may come ---------------------------------------------------------------------------- */
 
+/* Is there room for one more? */
+static bool make_room(struct quorum_port *port)
+{
+    struct quorum_link *oldest = NULL;
+    size_t open = 0;
+    LIST_FOR_EACH(entry, &port->links)
+    {
+        struct quorum_link *link = CONTAINER_OF(entry, struct quorum_link, entry);
+        open += link->is_closing ? 0 : 1;
+        if (oldest == NULL && !link->is_closing && !link->has_spoken) {
+            oldest = link;
+        }
+    }
+    if (open >= QUORUM_LINKS_MAX && oldest != NULL) {
+        quorum_link_close(oldest, 0);
+        tell_closed(oldest, 0);
+        open -= 1;
+    }
+    return open < QUORUM_LINKS_MAX;
+}
+
 void quorum_port_accepted(struct quorum_port *port, struct tcp_stream *stream)
 {
     struct node *node = port->node;
     enum peer_state state = node->peer->state;
     bool is_wanted = node->state == NODE_RUNNING &&
-                     (state == PEER_LEADING || state == PEER_LOOKING) &&
-                     port->link_count < QUORUM_LINKS_MAX;
+                     (state == PEER_LEADING || state == PEER_LOOKING) && make_room(port);
     if (!is_wanted) {
         tcp_reject(stream);
         return;

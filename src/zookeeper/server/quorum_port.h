@@ -5,8 +5,9 @@
  * machine (core/peer.h) knows it as struct zk_link; this file owns the memory and the stream. Whole
  * packets become PEER_EVENT_LINK_PACKET; what the machine sends is queued on the stream.
  *   - A learner that connects is told to the machine while the server leads. While it looks for a
- *     leader the connection waits unread (the others may know the winner first); while it follows,
- *     and above QUORUM_LINKS_MAX, it is closed.
+ *     leader the connection waits unread (the others may know the winner first); while it follows
+ *     it is closed. Of more than QUORUM_LINKS_MAX the oldest that has said nothing yet makes room:
+ *     a learner speaks at once, so that strangers cannot keep it out by their number.
  *   - Connecting: names are resolved each time; all addresses are tried at once and the first that
  *     answers wins; up to QUORUM_CONNECT_TRIES rounds within the time given.
  *   - A snapshot out: one at a time, since the tree has one cursor (the snapshotter waits, too). It

@@ -30,6 +30,7 @@ struct quorum_link {
     size_t needed;            /* bytes of it before it is worth looking again */
     struct quorum_dial *dial; /* while connecting: it is in the dial's list then */
     bool is_told;             /* the machine knows of it */
+    bool has_spoken;          /* a packet of it has come */
     bool is_closing;          /* tcp_close was called */
     uint64_t opened_ns;
     char remote_text[TCP_ADDRESS_TEXT_MAX + 8];
