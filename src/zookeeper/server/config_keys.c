@@ -185,7 +185,9 @@ const struct config_key config_keys[] = {
     BOOL("quorumListenOnAllIPs", quorum_listen_on_all_ips),
     BOOL("localSessionsEnabled", local_sessions_enabled),
     BOOL("localSessionsUpgradingEnabled", local_sessions_upgrading_enabled),
-    REFUSED("observerMasterPort", "observers follow the leader itself in this version: remove it"),
+    IGNORED("observerMasterPort",
+            "our observers follow the leader itself, and our followers serve none: Apache's "
+            "observers that have it set need a follower of Apache's, or it removed"),
     REFUSED("oraclePath", "the oracle of two-server ensembles is not in this version: remove it"),
     BOOL("leaderServes", leader_serves),
     I32("cnxTimeout", connect_timeout_ms, 1, MS_MAX),
