@@ -264,15 +264,14 @@ static struct slice kept_path(struct slice path, const struct zk_watcher *watche
 
 /* ---- reads ----------------------------------------------------------------------------------- */
 
-int zk_client_get_data(struct zk_client *client,
-                       struct slice path,
-                       struct zk_watcher *watcher,
-                       struct zk_done done)
+/* `sent` is `path` as the server knows it. */
+static int get_data(struct zk_client *client,
+                    struct slice path,
+                    struct slice sent,
+                    struct zk_watcher *watcher,
+                    struct zk_done done)
 {
-    if (path_check(path, NULL) != 0) {
-        return ERR_INVALID;
-    }
-    struct zk_get_data_request request = {server_path(client, path), watcher != NULL};
+    struct zk_get_data_request request = {sent, watcher != NULL};
     struct call call = {.op = ZK_OP_GET_DATA,
                         .message = &zk_get_data_request_message,
                         .record = &request,
@@ -283,17 +282,20 @@ int zk_client_get_data(struct zk_client *client,
     return submit(client, &call);
 }
 
+int zk_client_get_data(struct zk_client *client,
+                       struct slice path,
+                       struct zk_watcher *watcher,
+                       struct zk_done done)
+{
+    if (path_check(path, NULL) != 0) {
+        return ERR_INVALID;
+    }
+    return get_data(client, path, server_path(client, path), watcher, done);
+}
+
 int zk_client_get_config(struct zk_client *client, struct zk_watcher *watcher, struct zk_done done)
 {
-    struct zk_get_data_request request = {CONFIG_NODE, watcher != NULL};
-    struct call call = {.op = ZK_OP_GET_DATA,
-                        .message = &zk_get_data_request_message,
-                        .record = &request,
-                        .path = kept_path(CONFIG_NODE, watcher),
-                        .watcher = watcher,
-                        .watch_kind = CLIENT_WATCH_DATA,
-                        .done = done};
-    return submit(client, &call);
+    return get_data(client, CONFIG_NODE, CONFIG_NODE, watcher, done);
 }
 
 int zk_client_exists(struct zk_client *client,
