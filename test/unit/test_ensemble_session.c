@@ -293,9 +293,57 @@ static void test_a_local_session_is_upgraded(void **state)
     ensemble_release(&ensemble);
 }
 
+static bool has_an_answer(struct ensemble *ensemble, void *ctx)
+{
+    (void)ensemble;
+    const struct test_client *client = ctx;
+    return !client->is_open || client->is_closed || client->received.len > client->read_at;
+}
+
+/* A client whose numbers begin again with each connection, as kazoo's, moves to another server
+ * while its first request is on its way: the first one there is not answered with that one's
+ * txn. */
+static void test_another_connections_txn_is_no_answer(void **state)
+{
+    (void)state;
+    struct ensemble ensemble;
+    struct test_client first;
+    struct test_client second;
+    struct ensemble_peer *followers[2] = {NULL, NULL};
+    ensemble_init(&ensemble, 3, 0, 0);
+    ensemble_start_all(&ensemble);
+    const struct ensemble_peer *leader = ensemble_settle(&ensemble);
+    for (size_t i = 0; i < 3; i++) {
+        if (&ensemble.peers[i] != leader) {
+            followers[followers[0] == NULL ? 0 : 1] = &ensemble.peers[i];
+        }
+    }
+    ensemble_client_connect(followers[0], &first);
+    ensemble_run(&ensemble, 100);
+    followers[0]->holds_disk = true;
+    followers[1]->holds_disk = true;
+    int32_t x = ensemble_send(followers[0], &first, ZK_OP_CREATE, test_create_body("/x", "x", 0));
+    ensemble_run(&ensemble, 10);
+    struct test_client moved = first;
+    ensemble_client_drop(followers[0], &first);
+    ensemble_run(&ensemble, 10);
+    assert_true(ensemble_client_resume(followers[1], &second, &moved));
+    int32_t y = ensemble_send(followers[1], &second, ZK_OP_CREATE, test_create_body("/y", "y", 0));
+    assert_int_equal(x, y);
+    ensemble_run(&ensemble, 10);
+    followers[0]->holds_disk = false;
+    followers[1]->holds_disk = false;
+    ensemble_run_until(&ensemble, has_an_answer, &second, 60000);
+    struct slice body = test_expect(&second, y, ZK_ERR_OK);
+    assert_true(slice_equal(slice_part(body, 4, body.len), SLICE_LIT("/y")));
+    ensemble_client_drop(followers[1], &second);
+    ensemble_release(&ensemble);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_another_connections_txn_is_no_answer),
         cmocka_unit_test(test_a_session_moves),
         cmocka_unit_test(test_pings_at_a_follower_keep_it_alive),
         cmocka_unit_test(test_a_session_outlives_the_leader),

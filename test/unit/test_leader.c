@@ -118,7 +118,8 @@ static void test_impossible_introductions(void **state)
         {ZK_PACKET_ACK, 2, 3, "first packet"},
         {ZK_PACKET_FOLLOWERINFO, 1, 3, "this very server"},
         {ZK_PACKET_FOLLOWERINFO, 2, INT32_MAX, "impossible"},
-        {ZK_PACKET_OBSERVERINFO, 9, LEADER_EPOCH_MAX, "impossible"},
+        {ZK_PACKET_FOLLOWERINFO, 2, 4 + (1 << 20), "impossible"}, /* a leap that uses them up */
+        {ZK_PACKET_OBSERVERINFO, 9, PEER_EPOCH_MAX, "impossible"},
         {ZK_PACKET_FOLLOWERINFO, 2, -1, "impossible"},
     };
     struct test_leader test;
@@ -153,7 +154,13 @@ static void test_a_server_that_comes_back_replaces_itself(void **state)
     (void)state;
     struct test_leader test;
     struct test_learner *old = test_leader_led_by_two(&test);
-    struct test_learner *new = test_learner_join(&test, 1, 2);
+    /* Not while the old link works: a number proves nothing, nor does a later epoch. */
+    struct test_learner *false_one = test_learner_connect(&test, 1);
+    test_learner_introduce(&test, false_one, ZK_PACKET_FOLLOWERINFO, 2, 9);
+    test_learner_expect_closed(false_one, "works");
+    assert_true(old->is_open && test.peer.state == PEER_LEADING);
+    test_leader_advance(&test, TEST_LEADER_TICK_MS);
+    struct test_learner *new = test_learner_join(&test, 2, 2);
     test_learner_expect_closed(old, "connected again");
     assert_true(new->is_open);
     test_leader_release(&test);
@@ -555,9 +562,45 @@ static void test_the_tail_of_the_log_is_kept(void **state)
     test_leader_release(&test);
 }
 
+/* Apache's followers up to 3.8.4 and 3.9.1 acknowledge each txn that a DIFF brought, committed or
+ * not, before NEWLEADER (Learner.syncWithLeader: fzk.logRequest). */
+static void test_what_a_diff_brought_may_be_acknowledged(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    test_leader_led_by_two(&test);
+    struct test_learner *b = late_learner(&test, zxid_make(3, 3));
+    test_learner_expect(b, ZK_PACKET_DIFF, zxid_make(3, 5));
+    expect_committed(b, zxid_make(3, 4), zxid_make(3, 5));
+    test_learner_expect(b, ZK_PACKET_NEWLEADER, zxid_make(4, 0));
+    test_learner_send(&test, b, ZK_PACKET_ACK, zxid_make(3, 4), SLICE_NULL);
+    test_learner_send(&test, b, ZK_PACKET_ACK, zxid_make(3, 5), SLICE_NULL);
+    test_learner_send(&test, b, ZK_PACKET_ACK, zxid_make(4, 0), SLICE_NULL);
+    assert_true(b->is_open);
+    test_learner_expect(b, ZK_PACKET_UPTODATE, -1);
+    test_leader_release(&test);
+}
+
+/* The same of the leader's own epoch, behind the ACK of NEWLEADER. */
+static void test_what_a_diff_brought_of_this_epoch(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *a = test_leader_led_by_two(&test);
+    test_learner_open_session(&test, a, TEST_LEADER_SESSION);
+    struct test_learner *b = late_learner(&test, zxid_make(3, 5));
+    test_learner_expect(b, ZK_PACKET_DIFF, zxid_make(4, 1));
+    test_learner_send(&test, b, ZK_PACKET_ACK, zxid_make(4, 0), SLICE_NULL);
+    test_learner_send(&test, b, ZK_PACKET_ACK, zxid_make(4, 1), SLICE_NULL);
+    assert_true(b->is_open);
+    test_leader_release(&test);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_a_diff_brought_may_be_acknowledged),
+        cmocka_unit_test(test_what_a_diff_brought_of_this_epoch),
         cmocka_unit_test(test_phases_wait_for_quorum_and_disk),
         cmocka_unit_test(test_an_old_vote_does_not_count),
         cmocka_unit_test(test_who_is_ahead_is_sent_away),

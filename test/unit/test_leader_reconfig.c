@@ -397,9 +397,37 @@ static void test_what_the_log_proposes_is_recalled(void **state)
     test_leader_release(&test);
 }
 
+/* 4 observes and is to vote instead of 3; 2 dies before it has acknowledged that. 1 and 3 are a
+ * quorum of before, 1 and 4 of after, but 4 is not sent proposals: nothing could be committed any
+ * more, so the leader does not stay. */
+static void test_who_is_to_vote_confirms_no_proposal(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *two = begin(&test);
+    struct test_learner *third = test_learner_join(&test, 1, 3);
+    struct test_learner *four = test_learner_connect(&test, 2);
+    test_learner_introduce(&test, four, ZK_PACKET_OBSERVERINFO, 4, 3);
+    test_learner_expect(four, ZK_PACKET_LEADERINFO, zxid_make(4, 0));
+    test_learner_ack_epoch(&test, four, zxid_make(4, 1), 3);
+    test_learner_send(&test, four, ZK_PACKET_ACK, zxid_make(4, 0), SLICE_NULL);
+    reconfig(&test, two, "server.4=h4:1:2:participant;h4:3", "3", NULL, -1);
+    assert_int_equal(test.peer.seen_config->version, zxid_make(4, 2));
+    test_learner_lost(&test, two);
+    test_learner_send(&test, third, ZK_PACKET_ACK, zxid_make(4, 2), SLICE_NULL);
+    for (int i = 0; i < 10 && test.peer.state == PEER_LEADING; i++) {
+        test_leader_advance(&test, TEST_LEADER_TICK_MS);
+        test_learner_send(&test, third, ZK_PACKET_PING, 0, SLICE_LIT(""));
+        test_learner_send(&test, four, ZK_PACKET_PING, 0, SLICE_LIT(""));
+    }
+    assert_int_not_equal(test.peer.state, PEER_LEADING);
+    test_leader_release(&test);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_who_is_to_vote_confirms_no_proposal),
         cmocka_unit_test(test_the_first_leader_versions_the_configuration),
         cmocka_unit_test(test_a_server_leaves),
         cmocka_unit_test(test_a_lost_proposal_stays_lost),

@@ -57,7 +57,7 @@ static void test_sessions_have_owners(void **state)
     test_learner_send(&test, b, ZK_PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
     int64_t session_id = 0;
     bool is_valid = false;
-    struct quorum_packet packet = test_learner_expect(b, ZK_PACKET_REVALIDATE, -1);
+    struct quorum_packet packet = test_learner_expect(b, ZK_PACKET_REVALIDATE, zxid_make(4, 4));
     assert_int_equal(quorum_read_revalidated(packet.data, &session_id, &is_valid), ERR_OK);
     assert_true(is_valid && session_id == TEST_LEADER_SESSION);
     assert_int_equal(
@@ -73,7 +73,7 @@ static void test_sessions_have_owners(void **state)
     while (test_learner_next(b).type != -1) {
     }
     test_learner_send(&test, b, ZK_PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
-    packet = test_learner_expect(b, ZK_PACKET_REVALIDATE, -1);
+    packet = test_learner_expect(b, ZK_PACKET_REVALIDATE, test.peer.prep.last_zxid);
     assert_int_equal(quorum_read_revalidated(packet.data, &session_id, &is_valid), ERR_OK);
     assert_false(is_valid);
     assert_int_equal(

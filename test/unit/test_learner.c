@@ -443,9 +443,30 @@ static void test_zk3911_outstanding_is_not_history(void **state)
     end(&test);
 }
 
+/* Apache's leader begins to forward before it says what SNAP reaches: what was committed between
+ * comes behind it though the tree has it. */
+static void test_proposals_that_the_snapshot_has(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct zk_link link;
+    begin_to_follow(&test, &link);
+    packet(&test, &link, ZK_PACKET_SNAP, zxid_make(4, 2), SLICE_NULL);
+    struct zk_event event = make_event(&test, PEER_EVENT_SNAPSHOT_READ);
+    event.link = &link;
+    step(&test, &event);
+    packet(&test, &link, ZK_PACKET_PROPOSAL, zxid_make(4, 2), test_leader_txn(zxid_make(4, 2)));
+    packet(&test, &link, ZK_PACKET_COMMIT, zxid_make(4, 2), SLICE_NULL);
+    assert_true(test.peer.learner != NULL && !test.peer.private->waits_for_tree);
+    packet(&test, &link, ZK_PACKET_PROPOSAL, zxid_make(4, 3), test_leader_txn(zxid_make(4, 3)));
+    assert_true(test.peer.learner != NULL && !test.peer.private->waits_for_tree);
+    end(&test);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_proposals_that_the_snapshot_has),
         cmocka_unit_test(test_a_cut_that_failed),
         cmocka_unit_test(test_a_cut_that_ends_elsewhere),
         cmocka_unit_test(test_a_cut_that_was_made),

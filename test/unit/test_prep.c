@@ -382,10 +382,48 @@ static void test_an_acl_of_other_people_s_making(void **state)
     end(&f);
 }
 
+/* A list of "auth" is written out: what becomes too long for a learner's packet is refused, and
+ * leaves nothing behind. */
+static void test_what_no_learner_takes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct buffer id;
+    begin(&f);
+    f.config.auth.digest_enabled = true;
+    buffer_init(&id, SIZE_MAX);
+    for (char user = 'a'; user <= 'b'; user++) {
+        buffer_clear(&id, SIZE_MAX);
+        buffer_reserve(&id, 600000);
+        memset(id.data, user, 600000);
+        id.len = 600000;
+        buffer_append(&id, SLICE_LIT(":x"));
+        identities_add(&f.nobody, SLICE_LIT("digest"), buffer_slice(&id));
+    }
+    buffer_release(&id);
+    uint64_t digest = f.tree.digest;
+    append_text(&f, "/n");
+    append_text(&f, "data");
+    jute_write_i32(&f.body, 1);
+    jute_write_i32(&f.body, ZK_PERM_ALL);
+    append_text(&f, "auth");
+    append_text(&f, "");
+    jute_write_i32(&f.body, 0);
+    assert_true(prepare(&f, ZK_OP_CREATE) == 1);
+    expect_error(&f, ZK_ERR_MARSHALLINGERROR);
+    apply(&f);
+    assert_true(f.tree.digest == digest);
+    assert_true(create(&f, ZK_OP_CREATE, "/n", 0) == 2);
+    assert_int_equal(f.txn.header.type, ZK_OP_CREATE);
+    apply(&f);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_txn),
+        cmocka_unit_test(test_what_no_learner_takes),
         cmocka_unit_test(test_zxids_of_what_fails),
         cmocka_unit_test(test_requests_are_judged_by_the_future),
         cmocka_unit_test(test_the_last_sequence_number),

@@ -120,7 +120,7 @@ static void go_away(struct learner *learner, struct caller *caller)
 static void answer(struct learner *learner, bool is_valid)
 {
     struct zk_event event = {.now_ms = 1000};
-    service_revalidated(&learner->service, SESSION_ID, is_valid, &event, &learner->outbox);
+    service_revalidated(&learner->service, SESSION_ID, is_valid, 0, &event, &learner->outbox);
     perform(learner);
 }
 

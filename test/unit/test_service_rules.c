@@ -96,6 +96,22 @@ static void test_authentication_and_permissions(void **state)
     test_server_release(&f.server);
 }
 
+/* Identities go to the leader with each request, and into lists of "auth". */
+static void test_identities_of_bounded_length(void **state)
+{
+    (void)state;
+    static char long_one[60000];
+    struct test_pair f;
+    test_pair_begin(&f);
+    memset(long_one, 'u', sizeof long_one - 3);
+    memcpy(long_one + sizeof long_one - 3, ":p", 3);
+    authenticate(&f, "digest", long_one, ZK_ERR_OK);
+    authenticate(&f, "digest", "me:secret", ZK_ERR_OK);
+    authenticate(&f, "digest", long_one, ZK_ERR_AUTHFAILED);
+    test_expect_closed(&f.a, CLOSE_AUTH_FAILED);
+    test_server_release(&f.server);
+}
+
 /* CVE-2026-100235: an ACL that is proposed governs what is proposed after it. */
 static void test_a_pending_acl_governs_what_follows(void **state)
 {
@@ -465,6 +481,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_authentication_and_permissions),
+        cmocka_unit_test(test_identities_of_bounded_length),
         cmocka_unit_test(test_a_pending_acl_governs_what_follows),
         cmocka_unit_test(test_get_acl_hides_digests),
         cmocka_unit_test(test_who_am_i_in_upstream_s_order),

@@ -524,9 +524,31 @@ static void forged_snapshots_are_refused(void **state)
     buffer_release(&body);
 }
 
+/* Logs of 1:1 to 1:5 and from 2:4: the file with the beginning of epoch 2 is gone. */
+static void a_gap_where_an_epoch_begins(void **state)
+{
+    struct fixture *fixture = *state;
+    struct recovery_options options = {.may_cut = true};
+    struct recovery_result result;
+    struct errmsg message;
+    write_snapshot(fixture, 0);
+    for (int64_t counter = 1; counter <= 5; counter++) {
+        append(fixture, ZXID(1, counter));
+    }
+    wait_persisted(fixture, ZXID(1, 5));
+    log_writer_roll(&fixture->writer);
+    append(fixture, ZXID(2, 4));
+    wait_persisted(fixture, ZXID(2, 4));
+    int error = recovery_load(&fixture->dir, &options, &fixture->tree, replay, fixture, &result,
+                              &message);
+    assert_int_equal(error, ERR_CORRUPT);
+    assert_non_null(strstr(message.text, "transactions are missing"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_gap_where_an_epoch_begins, setup, teardown),
         cmocka_unit_test_setup_teardown(truncates_across_files, setup, teardown),
         cmocka_unit_test_setup_teardown(truncates_to_what_it_never_had, setup, teardown),
         cmocka_unit_test_setup_teardown(the_only_tree_that_has_it_is_kept, setup, teardown),

@@ -443,6 +443,7 @@ int runtime_create(const struct runtime_options *options, struct runtime **creat
                                                               : READ_BUFFER_BYTES;
     runtime->read_buffer = mem_alloc(runtime->read_buffer_bytes);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond ulimit -f: EFBIG, an error as a full disk is one */
     *created = runtime;
     return 0;
 }

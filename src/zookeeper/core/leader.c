@@ -6,7 +6,8 @@
  * handler that waited for that goes on.
  *
  * Happy path: leader_begin -> LINK_OPEN of learners -> FOLLOWERINFO of a quorum -> acceptedEpoch
- * durable -> LEADERINFO, ACKEPOCH of a quorum -> currentEpoch durable; each learner is synchronised
+ * durable -> LEADERINFO, ACKEPOCH of a quorum (leader_discovery.c) -> currentEpoch durable; each
+ * learner is synchronised
  * (leader_sync.c) -> ACKs of NEWLEADER -> broadcast (leader_broadcast.c).
  *
  * What goes wrong: see leader.h. Whatever the leader decides needs a quorum that has said so on
@@ -58,12 +59,14 @@ bool leader_is_quorum(const struct leader *leader, const int64_t *ids, size_t co
 }
 
 /* An observer is nobody's quorum, but one that is to have a vote counts for the next configuration
- * when it has acknowledged NEWLEADER (upstream counts by ids alone). */
+ * when it has acknowledged NEWLEADER (upstream counts by ids alone): the history that this leader
+ * began with, and no more. Later proposals are not sent to it, so that it can confirm none. */
 static bool has_a_say(const struct leader *leader, const struct handler *handler)
 {
     const struct quorum_config *next = next_config(leader);
     return !handler->is_observer ||
-           (next != NULL && quorum_config_is_voter(next, handler->server_id) &&
+           (leader->phase == LEADER_SYNCHRONIZATION && next != NULL &&
+            quorum_config_is_voter(next, handler->server_id) &&
             !quorum_config_is_voter(leader->peer->committed_config, handler->server_id));
 }
 
@@ -181,106 +184,6 @@ static void handler_free(struct leader *leader, struct handler *handler)
     mem_free(handler, sizeof *handler);
 }
 
-/* A server that comes back before its old link was found dead. */
-static void close_older(struct leader_turn *turn, const struct handler *newer)
-{
-    LIST_FOR_EACH(link, &turn->leader->handlers)
-    {
-        struct handler *handler = CONTAINER_OF(link, struct handler, list);
-        if (handler != newer && handler->state >= HANDLER_INTRODUCED &&
-            handler->server_id == newer->server_id) {
-            handler_close(turn, handler, "the server has connected again");
-        }
-    }
-}
-
-/* ---- discovery ----------------------------------------------------------------------- */
-
-static void send_leader_info(struct leader_turn *turn, struct handler *handler)
-{
-    uint8_t version[4];
-    store_be32(version, QUORUM_PROTOCOL_VERSION);
-    handler->state = HANDLER_EPOCH_SENT;
-    handler_wait(turn, handler, turn->leader->peer->config->init_limit);
-    handler_send(turn, handler,
-                 quorum_span_write(turn->outbox, ZK_PACKET_LEADERINFO,
-                                   leader_new_zxid(turn->leader),
-                                   slice_of(version, sizeof version)));
-}
-
-/* FOLLOWERINFO, OBSERVERINFO. */
-static void introduced(struct leader_turn *turn, struct handler *handler)
-{
-    struct leader *leader = turn->leader;
-    const struct zk_event *event = turn->event;
-    struct learner_info info;
-    bool is_info = event->packet_type == ZK_PACKET_FOLLOWERINFO ||
-                   event->packet_type == ZK_PACKET_OBSERVERINFO;
-    if (!is_info || quorum_read_learner_info(event->frame, &info) != ERR_OK) {
-        handler_close(turn, handler, "its first packet is not FOLLOWERINFO or OBSERVERINFO");
-        return;
-    }
-    if (info.protocol_version < QUORUM_PROTOCOL_VERSION) {
-        handler_close(turn, handler, "it speaks a protocol of before ZooKeeper 3.4");
-        return;
-    }
-    if (info.server_id == leader->peer->config->server_id) {
-        handler_close(turn, handler, "it says that it is this very server");
-        return;
-    }
-    if (info.config_version > leader->peer->committed_config->version) {
-        /* Who has a later configuration in force should lead. (LearnerHandler.run) */
-        handler_close(turn, handler, "it has a later configuration in force");
-        return;
-    }
-    int64_t accepted = zxid_epoch(event->zxid);
-    if (accepted < 0 || accepted >= LEADER_EPOCH_MAX) {
-        handler_close(turn, handler, "its accepted epoch is impossible");
-        return;
-    }
-    if (leader->phase != LEADER_DISCOVERY && accepted > leader->epoch &&
-        quorum_config_is_voter(leader->peer->committed_config, info.server_id)) {
-        /* It has promised to follow nobody of our epoch, and would try for ever (Z-LIVE2). Upstream
-         * leaves it out until the next election; we make one. */
-        leader->peer->private->heard_epoch = accepted;
-        leader_give_up(leader, "a voter has accepted a later epoch");
-        return;
-    }
-    handler->is_observer = event->packet_type == ZK_PACKET_OBSERVERINFO;
-    handler->server_id = info.server_id;
-    handler->state = HANDLER_INTRODUCED;
-    handler->deadline_ms = UINT64_MAX;
-    close_older(turn, handler);
-    if (leader->phase == LEADER_DISCOVERY) {
-        leader->epoch = MAX(leader->epoch, accepted + 1);
-    }
-}
-
-static void epoch_acked(struct leader_turn *turn, struct handler *handler)
-{
-    struct leader *leader = turn->leader;
-    int32_t epoch = 0;
-    if (turn->event->packet_type != ZK_PACKET_ACKEPOCH ||
-        quorum_read_i32(turn->event->frame, &epoch) != ERR_OK || epoch < -1 ||
-        turn->event->zxid < 0) {
-        handler_close(turn, handler, "its second packet is not ACKEPOCH");
-        return;
-    }
-    int64_t zxid = turn->event->zxid;
-    bool is_ahead = epoch > leader->summary_epoch ||
-                    (epoch == leader->summary_epoch && zxid > leader->summary_zxid);
-    if (leader->phase < LEADER_SYNCHRONIZATION && epoch != -1 && is_ahead) {
-        /* It should lead, not we; a quorum may still think otherwise. (Leader.waitForEpochAck) */
-        handler_close(turn, handler, "it is ahead of the leader");
-        return;
-    }
-    /* -1: it had accepted this epoch before, maybe from another leader: no vote for us. */
-    handler->counts_epoch = epoch != -1;
-    handler->last_zxid = zxid;
-    handler->state = HANDLER_EPOCH_ACKED;
-    handler->deadline_ms = UINT64_MAX;
-}
-
 /* ---- phases -------------------------------------------------------------------------- */
 
 static void set_phase(struct leader_turn *turn, enum leader_phase phase)
@@ -362,7 +265,7 @@ static bool advance_phase(struct leader_turn *turn)
         if (!has_quorum(leader, true, is_introduced, false)) {
             return false;
         }
-        if (leader->epoch > LEADER_EPOCH_MAX) {
+        if (leader->epoch > PEER_EPOCH_MAX) {
             leader_give_up(leader, "the epochs are used up");
             return false;
         }
@@ -395,11 +298,12 @@ static void advance_handler(struct leader_turn *turn, struct handler *handler)
 {
     enum leader_phase phase = turn->leader->phase;
     if (handler->state == HANDLER_INTRODUCED && phase >= LEADER_EPOCH_ACKS) {
-        send_leader_info(turn, handler);
+        leader_send_info(turn, handler);
     } else if (handler->state == HANDLER_EPOCH_ACKED && phase >= LEADER_SYNCHRONIZATION) {
         leader_sync_handler(turn, handler);
     } else if (handler->state == HANDLER_ACKED && phase == LEADER_BROADCAST) {
         handler->state = HANDLER_FOLLOWING;
+        handler->heard_ms = turn->event->now_ms;
         handler_wait(turn, handler, turn->leader->peer->config->sync_limit);
         handler_send(turn, handler,
                      quorum_span_write(turn->outbox, ZK_PACKET_UPTODATE, -1, SLICE_NULL));
@@ -456,6 +360,7 @@ static void following_packet(struct leader_turn *turn, struct handler *handler)
 {
     const struct zk_event *event = turn->event;
     handler_wait(turn, handler, turn->leader->peer->config->sync_limit);
+    handler->heard_ms = event->now_ms;
     switch (event->packet_type) {
     case ZK_PACKET_ACK:
         leader_acked(turn, handler, event->zxid);
@@ -479,10 +384,10 @@ static void packet(struct leader_turn *turn, struct handler *handler)
 {
     switch (handler->state) {
     case HANDLER_NEW:
-        introduced(turn, handler);
+        leader_introduced(turn, handler);
         break;
     case HANDLER_EPOCH_SENT:
-        epoch_acked(turn, handler);
+        leader_epoch_acked(turn, handler);
         break;
     case HANDLER_SYNCING:
         sync_packet(turn, handler);

@@ -19,7 +19,7 @@
  * Differences from upstream: `sync` is answered only after a quorum has confirmed that it still
  * follows (a round of PINGs that began after the request came), so that it cannot be answered by a
  * leader that has been replaced (ZOOKEEPER-1675); learners of protocols before 1.0 (servers before
- * 3.4) are refused; a learner that comes back closes its older link.
+ * 3.4) are refused; a learner that comes back closes its older link, unless that one works.
  * Sources: Leader, LearnerHandler, LeaderZooKeeperServer, LeaderSessionTracker; reference 2.9.
  */
 #ifndef ZOOKEEPER_CORE_LEADER_H
@@ -31,8 +31,11 @@
 #define LEADER_LINK_OUTPUT_MAX ((size_t)128 << 20)
 /* Most that is read from the log for one learner; more is what a snapshot is for. */
 #define LEADER_DIFF_BYTES_MAX ((size_t)64 << 20)
-/* No epoch after this one: what follows would not fit in a zxid. */
-#define LEADER_EPOCH_MAX INT64_C(0x7ffffffe)
+/* Most servers at a time that no configuration names, so that the others find room. */
+#define LEADER_STRANGERS_MAX (PEER_LEARNERS_MAX - 128)
+/* So many elections that this server has not heard of are not believed: a damaged acceptedEpoch, or
+ * a stranger's word, would use up the epochs of the ensemble for good. */
+#define LEADER_EPOCH_LEAP_MAX (INT64_C(1) << 20)
 /* Syncs that wait, of all sessions: a learner that asks for more is closed. */
 #define LEADER_SYNCS_MAX 1000000
 

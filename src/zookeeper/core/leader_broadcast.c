@@ -147,12 +147,13 @@ void leader_acked(struct leader_turn *turn, struct handler *handler, int64_t zxi
     if (handler->is_observer) {
         return; /* observers have no vote */
     }
+    if (zxid <= MAX(leader->last_committed, leader_new_zxid(leader)) ||
+        zxid <= handler->acked_zxid) {
+        return; /* late, or twice, or what a DIFF brought (Apache's up to 3.8.4 and 3.9.1) */
+    }
     if (zxid > handler->sent_zxid) {
         handler_close(turn, handler, "it acknowledges what it was not sent");
         return;
-    }
-    if (zxid <= leader->last_committed || zxid <= handler->acked_zxid) {
-        return; /* late, or twice */
     }
     if (zxid != next_to_ack(leader, handler)) {
         handler_close(turn, handler, "it acknowledges out of order");

@@ -43,6 +43,7 @@ struct handler {
     bool is_forwarding;       /* gets PROPOSAL and COMMIT, or INFORM */
     bool is_sending_snapshot; /* from BEGAN to SENT */
     bool counts_epoch;        /* its ACKEPOCH was a vote for us */
+    bool is_stranger;         /* the configuration does not name it */
     int64_t server_id;
     int64_t last_zxid;  /* at ACKEPOCH */
     int64_t asked_zxid; /* READING_LOG: up to here */
@@ -53,6 +54,7 @@ struct handler {
     uint64_t unacked_ms;
     uint64_t last_sent_ms; /* of sent_zxid */
     uint64_t deadline_ms;  /* the next packet must have come; UINT64_MAX: none is due */
+    uint64_t heard_ms;     /* while FOLLOWING: of its last packet */
     uint64_t connected_ms;
     uint64_t packets_received;
     uint64_t packets_sent;
@@ -135,6 +137,15 @@ void handler_close(struct leader_turn *turn, struct handler *handler, const char
 /* Sends, unless the link has too much waiting already: then it is closed. */
 void handler_send(struct leader_turn *turn, struct handler *handler, struct quorum_span span);
 void handler_wait(struct leader_turn *turn, struct handler *handler, int32_t ticks);
+
+/* ---- leader_discovery.c ---------------------------------------------------------------- */
+
+/* Its first packet. */
+void leader_introduced(struct leader_turn *turn, struct handler *handler);
+/* The new epoch is durable here. */
+void leader_send_info(struct leader_turn *turn, struct handler *handler);
+/* Its second packet. */
+void leader_epoch_acked(struct leader_turn *turn, struct handler *handler);
 
 /* ---- leader_reconfig.c ------------------------------------------------------------------ */
 

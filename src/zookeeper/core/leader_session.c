@@ -205,7 +205,8 @@ void leader_handle_revalidate(struct leader_turn *turn, struct handler *handler,
         handler_close(turn, handler, "it takes too long to read what it is sent");
         return;
     }
-    quorum_send_revalidated(turn->outbox, handler->link, session_id, is_valid);
+    quorum_send_revalidated(turn->outbox, handler->link, session_id, is_valid,
+                            turn->leader->peer->prep.last_zxid);
 }
 
 /* ---- pings and rounds of confirmation ------------------------------------------------ */

@@ -121,7 +121,9 @@ static void leader_info(struct learner_turn *turn)
         return;
     }
     learner->epoch = zxid_epoch(turn->event->zxid);
-    if (learner->epoch < peer->promised_epoch && !learner->is_observer) {
+    if (learner->epoch < 0 || learner->epoch > PEER_EPOCH_MAX) {
+        learner_give_up(turn, "the leader's epoch is impossible");
+    } else if (learner->epoch < peer->promised_epoch && !learner->is_observer) {
         learner_give_up(turn, "the leader's epoch is less than the one accepted here");
     } else if (learner->epoch <= peer->accepted_epoch) {
         /* Who has promised this epoch before cannot do so again: it does not count (-1). What an
@@ -321,8 +323,11 @@ static void revalidated(struct learner_turn *turn)
         return;
     }
     turn->learner->peer->private->stats.revalidations += 1;
-    service_revalidated(&turn->learner->peer->service, session_id, is_valid, turn->event,
-                        turn->outbox);
+    /* What was proposed up to now was not asked for by this connection. Apache's leader does not
+     * say how much that is (-1); a follower has heard of it, an observer may not have. */
+    int64_t behind_zxid = MAX(turn->event->zxid, turn->learner->last_zxid);
+    service_revalidated(&turn->learner->peer->service, session_id, is_valid, behind_zxid,
+                        turn->event, turn->outbox);
 }
 
 static void broadcast(struct learner_turn *turn)

@@ -49,6 +49,7 @@ struct learner {
     int64_t epoch;            /* the leader's, once it has said it */
     bool epoch_counts;        /* it was new to us: our ACKEPOCH counts */
     int64_t sync_zxid;        /* of DIFF, TRUNC, SNAP */
+    bool has_snapshot;        /* it was SNAP */
     bool asked_epoch;         /* PERSIST_EPOCH of the current one is on its way */
     bool has_newleader;       /* NEWLEADER came (it may while SAVING) */
     int64_t last_zxid;        /* last one proposed or informed: contiguity */

@@ -39,6 +39,7 @@ static void begin_snapshot(struct learner_turn *turn)
     peer->private->stats.syncs_by_snap += 1;
     peer->private->tree_state = PEER_TREE_READING;
     learner->state = LEARNER_READING;
+    learner->has_snapshot = true;
     learner->last_zxid = learner->sync_zxid;
     peer_effect(turn->outbox, PEER_EFFECT_LINK_READ_SNAPSHOT)->link = learner->link;
 }
@@ -344,8 +345,27 @@ void learner_tree_ready(struct learner_turn *turn)
     }
 }
 
+/* Apache's leader begins to forward before it takes the snapshot, so that what comes behind it may
+ * be in it already (LearnerHandler: startForwarding, then zxidToSend). */
+static bool is_in_snapshot(const struct learner_turn *turn)
+{
+    switch (turn->event->packet_type) {
+    case ZK_PACKET_PROPOSAL:
+    case ZK_PACKET_COMMIT:
+    case ZK_PACKET_COMMIT_AND_ACTIVATE:
+    case ZK_PACKET_INFORM:
+    case ZK_PACKET_INFORM_AND_ACTIVATE:
+        return turn->learner->has_snapshot && turn->event->zxid <= turn->learner->sync_zxid;
+    default:
+        return false;
+    }
+}
+
 void learner_sync_packet(struct learner_turn *turn)
 {
+    if (is_in_snapshot(turn)) {
+        return;
+    }
     switch (turn->event->packet_type) {
     case ZK_PACKET_PROPOSAL:
         add_proposal(turn, turn->event->frame);

@@ -35,8 +35,9 @@
 #include "zookeeper/core/service.h"
 
 /* Bounds that upstream leaves open. */
-#define PEER_LEARNERS_MAX 512            /* connections to a leader's quorum port */
-#define PEER_PACKET_BYTES_MAX_EXTRA 1024 /* a packet around a record of jute.maxbuffer */
+#define PEER_EPOCH_MAX INT64_C(0x7ffffffe) /* what follows would not fit in a zxid */
+#define PEER_LEARNERS_MAX 512              /* connections to a leader's quorum port */
+#define PEER_PACKET_BYTES_MAX_EXTRA 1024   /* a packet around a record of jute.maxbuffer */
 
 struct peer_config {
     int64_t server_id;

@@ -19,6 +19,7 @@
 
 #define PREP_ARENA_CHUNK ((size_t)16 << 10)
 #define TXN_HEADER_BYTES 32u
+#define TXN_DIGEST_BYTES 12u
 
 void prep_init(struct prep *prep, const struct prep_config *config, struct tree *tree)
 {
@@ -160,9 +161,17 @@ int64_t prep_request(struct prep *prep,
                              .wall_ms = wall_ms,
                              .out = out};
     size_t start = out->len;
+    uint64_t digest = private->digest;
     buffer_reserve(out, TXN_HEADER_BYTES);
     out->len += TXN_HEADER_BYTES;
     int32_t error = prepare(&step);
+    if (error == ZK_ERR_OK &&
+        out->len + TXN_DIGEST_BYTES - start > prep->config->max_string_bytes) {
+        /* Lists of "auth" are written out: what a client could send may become more than a learner
+         * takes, and would keep the ensemble from working as long as it is in the log. */
+        prep_rollback(&step, digest);
+        error = ZK_ERR_MARSHALLINGERROR;
+    }
     if (quota_exceeded != NULL) {
         *quota_exceeded = step.quota_exceeded;
     }

@@ -298,12 +298,13 @@ int quorum_read_revalidate(struct slice data, int64_t *session_id, int32_t *time
 void quorum_send_revalidated(struct zk_outbox *outbox,
                              struct zk_link *link,
                              int64_t session_id,
-                             bool is_valid)
+                             bool is_valid,
+                             int64_t proposed_zxid)
 {
     uint8_t data[9];
     store_be64(data, (uint64_t)session_id);
     data[8] = is_valid ? 1 : 0;
-    quorum_send(outbox, link, ZK_PACKET_REVALIDATE, -1, slice_of(data, sizeof data));
+    quorum_send(outbox, link, ZK_PACKET_REVALIDATE, proposed_zxid, slice_of(data, sizeof data));
 }
 
 int quorum_read_revalidated(struct slice data, int64_t *session_id, bool *is_valid)

@@ -110,7 +110,8 @@ void quorum_send_request(struct zk_outbox *outbox,
  * none). */
 NODISCARD int quorum_read_request(struct slice data, struct prep_request *request);
 
-/* REVALIDATE: asked and answered. */
+/* REVALIDATE: asked and answered. The answer's zxid is the last one that the leader has proposed;
+ * upstream's is -1, and none looks at it. */
 void quorum_send_revalidate(struct zk_outbox *outbox,
                             struct zk_link *link,
                             int64_t session_id,
@@ -119,7 +120,8 @@ NODISCARD int quorum_read_revalidate(struct slice data, int64_t *session_id, int
 void quorum_send_revalidated(struct zk_outbox *outbox,
                              struct zk_link *link,
                              int64_t session_id,
-                             bool is_valid);
+                             bool is_valid,
+                             int64_t proposed_zxid);
 NODISCARD int quorum_read_revalidated(struct slice data, int64_t *session_id, bool *is_valid);
 
 /* COMMITANDACTIVATE (the leader alone) and INFORMANDACTIVATE (and the proposal behind it). */

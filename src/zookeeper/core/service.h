@@ -83,6 +83,7 @@ struct service_conn {
     /* NULL when there is none, or it has ended, or another connection took it over */
     struct session *session;
     int32_t session_timeout_ms;
+    int64_t behind_zxid;  /* of a session that came back: txns up to here are not of this one */
     bool is_connecting;   /* the ConnectRequest came: what follows waits for its answer */
     bool is_revalidating; /* ... which the leader has to say (REVALIDATE) */
     bool is_established;
@@ -199,10 +200,12 @@ void service_begin(struct service *service,
  * knows them), SERVICE_CLOSED. */
 void service_stop(struct service *service, struct zk_outbox *outbox);
 
-/* The leader's answer. */
+/* The leader's answer. Txns up to `behind_zxid` were asked for through other connections: clients
+ * that count their requests anew for each (kazoo) would take the answer to one for another's. */
 void service_revalidated(struct service *service,
                          int64_t session_id,
                          bool is_valid,
+                         int64_t behind_zxid,
                          const struct zk_event *event,
                          struct zk_outbox *outbox);
 

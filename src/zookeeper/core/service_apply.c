@@ -140,7 +140,8 @@ static struct service_request *find_request(struct service_conn *conn, const str
         if (request->state == REQUEST_SUBMITTED) {
             bool is_it = request->zxid != SERVICE_ZXID_UNKNOWN
                              ? request->zxid == txn->header.zxid
-                             : request->cxid == txn->header.cxid &&
+                             : txn->header.zxid > conn->behind_zxid &&
+                                   request->cxid == txn->header.cxid &&
                                    txn_can_be_of(txn->header.type, request->type);
             return is_it ? request : NULL;
         }

@@ -21,6 +21,15 @@ static void fail_auth(struct turn *turn,
     service_conn_close(turn->service, conn, reason, turn->outbox);
 }
 
+static size_t identities_bytes(const struct identities *identities)
+{
+    size_t bytes = 0;
+    for (int32_t i = 0; i < identities->count; i++) {
+        bytes += identities->ids[i].scheme.len + identities->ids[i].id.len;
+    }
+    return bytes;
+}
+
 void handle_auth(struct turn *turn, struct service_conn *conn, int32_t xid, struct slice body)
 {
     const struct service_config *config = turn->service->config;
@@ -36,7 +45,8 @@ void handle_auth(struct turn *turn, struct service_conn *conn, int32_t xid, stru
         auth = java_text(&turn->service->private->arena,
                          auth); /* whose password digest is then taken, as upstream does */
     }
-    bool is_full = conn->identities.count >= CONN_IDENTITIES_MAX;
+    bool is_full = conn->identities.count >= CONN_IDENTITIES_MAX ||
+                   identities_bytes(&conn->identities) + auth.len > CONN_IDENTITIES_BYTES_MAX;
     if (is_full || slice_is_null(scheme) ||
         auth_authenticate(&config->prep.auth, scheme, auth, &conn->identities) != ZK_ERR_OK) {
         fail_auth(turn, conn, xid, ZK_ERR_AUTHFAILED, CLOSE_AUTH_FAILED);

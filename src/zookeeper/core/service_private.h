@@ -16,6 +16,8 @@
 #define PENDING_BYTES_MAX ((size_t)64 << 20)
 #define CONN_WATCHES_MAX (INT64_C(4) << 20)
 #define CONN_IDENTITIES_MAX 256
+/* All of them are in each request that goes to the leader, and in each list of "auth". */
+#define CONN_IDENTITIES_BYTES_MAX ((size_t)64 << 10)
 
 #define REPLY_HEADER_BYTES 20u /* length, xid, zxid, err */
 #define STAT_BYTES 68u

@@ -89,6 +89,7 @@ void service_stop(struct service *service, struct zk_outbox *outbox)
 void service_revalidated(struct service *service,
                          int64_t session_id,
                          bool is_valid,
+                         int64_t behind_zxid,
                          const struct zk_event *event,
                          struct zk_outbox *outbox)
 {
@@ -107,6 +108,7 @@ void service_revalidated(struct service *service,
     }
     struct service_conn *conn = (struct service_conn *)(uintptr_t)value;
     conn->is_revalidating = false;
+    conn->behind_zxid = behind_zxid;
     if (is_valid) {
         conn->session = session_table_add_remote(&service->sessions, session_id,
                                                  conn->session_timeout_ms);

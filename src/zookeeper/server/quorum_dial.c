@@ -18,6 +18,8 @@
 #include "zookeeper/server/ensemble.h"
 #include "zookeeper/server/quorum_port_private.h"
 
+#define DIAL_LOG_NS UINT64_C(5000000000)
+
 struct quorum_dial {
     struct list entry; /* quorum_port.dials */
     struct quorum_port *port;
@@ -105,8 +107,12 @@ static void win(struct quorum_dial *dial, struct quorum_link *link)
     quorum_link_opened(link);
     link->link.is_ours = true;
     link->link.attempt = dial->attempt;
-    LOG("quorum", LOG_INFO, "Connected to the leader, server %" PRId64 ", at %s", dial->server_id,
-        link->remote_text);
+    /* One that closes at once is dialled ten times a second. */
+    bool is_due = port->dial_logged_ns == 0 ||
+                  link->opened_ns - port->dial_logged_ns >= DIAL_LOG_NS;
+    port->dial_logged_ns = is_due ? link->opened_ns : port->dial_logged_ns;
+    LOG("quorum", is_due ? LOG_INFO : LOG_DEBUG,
+        "Connected to the leader, server %" PRId64 ", at %s", dial->server_id, link->remote_text);
     dial_end(dial);
     dial->pending++;
     node_perform_effects(port->node);

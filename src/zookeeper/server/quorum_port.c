@@ -19,6 +19,7 @@
 #define PARTIAL_KEEP_BYTES ((size_t)64 << 10)
 #define CLOSE_LINGER_MS 500
 #define MIND_NS UINT64_C(500000000)
+#define CLOSING_LOG_NS UINT64_C(1000000000)
 
 static void on_open(struct tcp_stream *stream, void *ctx, int error);
 static void on_data(struct tcp_stream *stream, void *ctx, struct slice bytes);
@@ -393,6 +394,22 @@ static void perform_send(struct quorum_port *port, const struct zk_effect *effec
     }
 }
 
+/* Says why the machine closes a link; a flood of strangers does not become one of lines. */
+static void log_closing(struct quorum_port *port,
+                        const struct quorum_link *link,
+                        struct slice reason)
+{
+    uint64_t now_ns = runtime_now_ns(port->node->runtime);
+    bool is_due = port->closing_logged_ns == 0 ||
+                  now_ns - port->closing_logged_ns >= CLOSING_LOG_NS;
+    if (reason.len == 0 || link->is_closing) {
+        return;
+    }
+    port->closing_logged_ns = is_due ? now_ns : port->closing_logged_ns;
+    LOG("quorum", is_due ? LOG_WARN : LOG_DEBUG, "Closing the connection of %s: %.*s",
+        link->remote_text, LOG_SLICE(reason));
+}
+
 void quorum_port_perform(struct quorum_port *port, const struct zk_effect *effect)
 {
     struct quorum_link *link = NULL;
@@ -404,6 +421,7 @@ void quorum_port_perform(struct quorum_port *port, const struct zk_effect *effec
     if (effect->peer_kind == PEER_EFFECT_LINK_SEND) {
         perform_send(port, effect);
     } else if (effect->peer_kind == PEER_EFFECT_LINK_CLOSE) {
+        log_closing(port, link, zk_effect_bytes(&port->node->outbox, effect));
         quorum_link_close(link, CLOSE_LINGER_MS);
     } else if (effect->peer_kind == PEER_EFFECT_LINK_SEND_SNAPSHOT && !link->is_closing) {
         snapshot_out_queue(link);

@@ -38,6 +38,8 @@ struct quorum_link {
     enum snapshot_out_state out_state;
     struct list out_entry; /* quorum_port.snapshots_out, or alone */
     struct buffer held;    /* packets behind the snapshot */
+    uint64_t out_began_ns;
+    uint64_t out_bytes;    /* of the snapshot, written since */
     size_t out_seen;       /* output that waited when progress was last looked for */
     uint64_t out_moved_ns; /* when it last became less */
 
@@ -53,6 +55,8 @@ struct quorum_port {
     struct own_listener *listener; /* NULL before the port was opened */
     bool is_open;
     bool is_closed;
+    uint64_t closing_logged_ns; /* when it was last said why a link is closed; 0: never */
+    uint64_t dial_logged_ns;    /* ... that a leader was reached */
 
     struct list snapshots_out;   /* links: the first one has the cursor, or is next */
     struct tree_snapshot *walk;  /* of the first one */

@@ -4,7 +4,8 @@
  * wait for them as they wait for it. When it is a link's turn the walk begins, which pins the
  * state, and the machine hears SNAPSHOT_BEGAN with its zxid; the SNAP packet that it answers with
  * goes in front, everything else is held back behind the body. The walk goes on as the peer takes
- * what was written: at most OUT_AHEAD_BYTES wait for it, beside what changes of the tree add.
+ * what was written: at most OUT_AHEAD_BYTES wait for it, beside what changes of the tree add. One
+ * that takes nothing for initLimit, or little for half of it while others wait, is closed.
  */
 #include <inttypes.h>
 
@@ -21,6 +22,8 @@
 #define OUT_AHEAD_BYTES ((size_t)4 << 20)
 #define OUT_SLICE_BYTES ((size_t)256 << 10)
 #define SINK_KEEP_BYTES ((size_t)1 << 20)
+/* Slower than this (4 MB/s), and a link makes room for others that wait. */
+#define OUT_BYTES_PER_MS_MIN UINT64_C(4096)
 
 static struct quorum_link *first_of(struct quorum_port *port)
 {
@@ -87,6 +90,8 @@ static void begin(struct quorum_link *link)
     port->walk = tree_snapshot_begin(&node->service->tree, &port->sink);
     link->out_state = SNAPSHOT_OUT_BEGUN;
     link->out_moved_ns = runtime_now_ns(node->runtime);
+    link->out_began_ns = link->out_moved_ns;
+    link->out_bytes = 0;
     struct zk_event event = quorum_event(port, PEER_EVENT_SNAPSHOT_BEGAN, &link->link);
     event.zxid = tree_snapshot_zxid(port->walk);
     LOG("quorum", LOG_INFO, "Sending a snapshot of zxid 0x%" PRIx64 " to %s", (uint64_t)event.zxid,
@@ -120,6 +125,7 @@ static void write_on(struct quorum_link *link)
         return; /* on_writable comes */
     }
     bool is_at_end = tree_snapshot_step(port->walk, OUT_SLICE_BYTES);
+    link->out_bytes += port->sink.len;
     quorum_link_write(link, buffer_slice(&port->sink));
     buffer_clear(&port->sink, SINK_KEEP_BYTES);
     if (link->is_closing) {
@@ -146,6 +152,15 @@ void snapshot_out_turn(struct quorum_port *port)
     }
 }
 
+/* It keeps others from theirs. */
+static bool is_too_slow(const struct quorum_link *link, uint64_t now_ns, uint64_t limit_ns)
+{
+    uint64_t taken_ns = now_ns - link->out_began_ns;
+    bool others_wait = link->out_entry.next != &link->port->snapshots_out;
+    return others_wait && taken_ns > limit_ns / 2 &&
+           link->out_bytes / MAX(taken_ns / 1000000, UINT64_C(1)) < OUT_BYTES_PER_MS_MIN;
+}
+
 void snapshot_out_mind(struct quorum_port *port, uint64_t now_ns)
 {
     struct quorum_link *link = first_of(port);
@@ -159,7 +174,13 @@ void snapshot_out_mind(struct quorum_port *port, uint64_t now_ns)
         link->out_moved_ns = now_ns;
     }
     link->out_seen = waits;
-    if (now_ns - link->out_moved_ns > limit_ns) {
+    if (is_too_slow(link, now_ns, limit_ns)) {
+        LOG("quorum", LOG_WARN,
+            "Closing the connection of %s: it has taken %" PRIu64
+            " bytes of its snapshot in %" PRIu64 " ms, and others wait for theirs",
+            link->remote_text, link->out_bytes, (now_ns - link->out_began_ns) / 1000000);
+        quorum_link_close(link, 0);
+    } else if (now_ns - link->out_moved_ns > limit_ns) {
         LOG("quorum", LOG_WARN, "Closing the connection of %s: it takes nothing of its snapshot",
             link->remote_text);
         quorum_link_close(link, 0);

@@ -31,7 +31,7 @@ int64_t txn_log_payload_zxid(struct slice payload)
 
 bool txn_log_zxid_may_follow(int64_t last, int64_t zxid)
 {
-    return zxid == last + 1 || EPOCH_OF(zxid) > EPOCH_OF(last);
+    return zxid == last + 1 || (EPOCH_OF(zxid) > EPOCH_OF(last) && (uint32_t)zxid == 1);
 }
 
 /* Makes [offset, offset + len) available; the caller knows that it lies inside the file. */

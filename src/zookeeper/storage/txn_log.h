@@ -80,8 +80,8 @@ uint32_t txn_log_checksum(struct slice payload);
 /* zxid in the payload's TxnHeader; 0 when it is too short for one. */
 int64_t txn_log_payload_zxid(struct slice payload);
 
-/* May a txn of this zxid stand behind one of `last`: is it the next one, or one of a later epoch?
- * Every zxid of an epoch is in the log, failed requests' too: anything else is a gap. */
+/* May a txn of this zxid stand behind one of `last`: is it the next one, or the first of a later
+ * epoch? Every zxid of an epoch is in the log, failed requests' too: anything else is a gap. */
 bool txn_log_zxid_may_follow(int64_t last, int64_t zxid);
 
 #endif
