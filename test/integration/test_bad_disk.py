@@ -6,6 +6,7 @@ small tmpfs, which only root may mount.
 
 import errno
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -134,6 +135,16 @@ def test_the_disk_is_full(samsa_server, small_disk, prealloc_kib):
     conn = open_session(server.address)
     conn.call("create", wire.body_create("/again", b""))
     conn.close()
+
+
+def test_a_file_may_not_grow(samsa_server):
+    """ulimit -f ends a program by a signal unless it asks for the error: it is told as a full disk is."""
+    server = samsa_server(cfg={"preAllocSize": 64, "snapCount": 1000000}).start()
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    acknowledged = write_until_the_end(server)
+    ended_with_storage(server, "File too large")
+    server.start()
+    check_writes(server, acknowledged)
 
 
 def test_the_disk_is_full_before_the_first_start(samsa_server, small_disk):
