@@ -203,6 +203,22 @@ def test_a_follower_comes_back(ensemble, follower, leader, away):
     settle(history, one)
 
 
+@pytest.mark.parametrize("version", ["3.6.4", "3.8.4"])
+def test_an_older_follower_comes_back_under_load(ensemble, version):
+    """It acknowledges what a DIFF brought, txn by txn (before 3.8.5 and 3.9.2): that is no reason to close its link."""
+    one = ensemble((version, "samsa", "samsa"))
+    start_with_leader(one, 3)
+    history = History(one.hosts, workers=3).start()
+    for _ in range(2):
+        history.wait_progress(60)
+        one.servers[1].stop()
+        history.wait_progress(60)
+        one.start(1)
+    history.wait_progress(40)
+    settle(history, one)
+    assert "was not sent" not in one.servers[3].log_tail(1000)
+
+
 @pytest.mark.parametrize("observer,voters", [("samsa", NEW), (NEW, "samsa"), ("samsa", "samsa")])
 def test_observers(ensemble, observer, voters):
     one = ensemble((voters, voters, voters, observer), observers=(4,)).start()
