@@ -521,10 +521,36 @@ static void test_a_learner_that_does_not_read_is_dropped(void **state)
     struct test_learner *a = test_leader_led_by_two(&test);
     struct test_learner *b = test_learner_join(&test, 1, 3);
     test_learner_open_session(&test, a, TEST_LEADER_SESSION);
+    /* What waits since it was given its history may be more, until it has been read once. */
+    struct test_learner *c = test_learner_connect(&test, 2);
+    test_learner_introduce(&test, c, ZK_PACKET_FOLLOWERINFO, 4, 3);
+    test_learner_ack_epoch(&test, c, zxid_make(3, 5), 3);
+    c->link.output_bytes = LEADER_LINK_OUTPUT_MAX + 1;
     b->link.output_bytes = LEADER_LINK_OUTPUT_MAX + 1;
     test_leader_propose(&test, a, 1);
     test_learner_expect_closed(b, "too long to read");
-    assert_true(a->is_open);
+    assert_true(a->is_open && c->is_open);
+    c->link.output_bytes = LEADER_SYNC_OUTPUT_MAX + 1;
+    test_leader_propose(&test, a, 2);
+    test_learner_expect_closed(c, "too long to read");
+    test_leader_release(&test);
+}
+
+/* Learners that no configuration names and that read too little: not all of memory is theirs. */
+static void test_strangers_output_is_bounded(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *a = test_leader_led_by_two(&test);
+    struct test_learner *strangers[2];
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++) {
+        strangers[i] = test_learner_connect(&test, (int)i + 1);
+        test_learner_introduce(&test, strangers[i], ZK_PACKET_OBSERVERINFO, 1000 + (int64_t)i, 3);
+        strangers[i]->link.output_bytes = LEADER_ALL_OUTPUT_MAX / 2 + 1 + i;
+    }
+    test_leader_advance(&test, TEST_LEADER_TICK_MS);
+    test_learner_expect_closed(strangers[1], "most of it");
+    assert_true(a->is_open && strangers[0]->is_open);
     test_leader_release(&test);
 }
 
@@ -620,6 +646,7 @@ int main(void)
         cmocka_unit_test(test_acknowledgements_that_cannot_be),
         cmocka_unit_test(test_an_unacknowledged_proposal_ends_the_link),
         cmocka_unit_test(test_a_learner_that_does_not_read_is_dropped),
+        cmocka_unit_test(test_strangers_output_is_bounded),
         cmocka_unit_test(test_zxids_are_used_up),
         cmocka_unit_test(test_the_tail_of_the_log_is_kept),
     };

@@ -136,13 +136,22 @@ void handler_close(struct leader_turn *turn, struct handler *handler, const char
     buffer_append(&turn->outbox->bytes, slice_of_cstr(reason));
 }
 
+bool handler_has_room(struct leader_turn *turn, struct handler *handler)
+{
+    size_t waits = handler->link->output_bytes;
+    if (handler->state == HANDLER_FOLLOWING && waits < LEADER_LINK_OUTPUT_MAX / 2) {
+        handler->has_caught_up = true;
+    }
+    if (waits > (handler->has_caught_up ? LEADER_LINK_OUTPUT_MAX : LEADER_SYNC_OUTPUT_MAX)) {
+        handler_close(turn, handler, "it takes too long to read what it is sent");
+        return false;
+    }
+    return true;
+}
+
 void handler_send(struct leader_turn *turn, struct handler *handler, struct quorum_span span)
 {
-    if (handler->state == HANDLER_CLOSED) {
-        return;
-    }
-    if (handler->link->output_bytes > LEADER_LINK_OUTPUT_MAX) {
-        handler_close(turn, handler, "it takes too long to read what it is sent");
+    if (handler->state == HANDLER_CLOSED || !handler_has_room(turn, handler)) {
         return;
     }
     handler->packets_sent += 1;
@@ -437,9 +446,33 @@ static void close_overdue(struct leader_turn *turn)
     }
 }
 
+/* All links together may hold so much: whoever has most goes, strangers first. */
+static void bound_output(struct leader_turn *turn)
+{
+    size_t all = SIZE_MAX;
+    while (all > LEADER_ALL_OUTPUT_MAX) {
+        struct handler *worst = NULL;
+        all = 0;
+        LIST_FOR_EACH(link, &turn->leader->handlers)
+        {
+            struct handler *handler = CONTAINER_OF(link, struct handler, list);
+            size_t waits = handler->state == HANDLER_CLOSED ? 0 : handler->link->output_bytes;
+            bool is_worse = worst == NULL || handler->is_stranger > worst->is_stranger ||
+                            (handler->is_stranger == worst->is_stranger &&
+                             waits > worst->link->output_bytes);
+            worst = waits > 0 && is_worse ? handler : worst;
+            all += waits;
+        }
+        if (all > LEADER_ALL_OUTPUT_MAX && worst != NULL) {
+            handler_close(turn, worst, "learners have too much waiting, and it has most of it");
+        }
+    }
+}
+
 static void half_tick(struct leader_turn *turn)
 {
     struct leader *leader = turn->leader;
+    bound_output(turn);
     if (!leader->skips_tick && !has_quorum(leader, true, is_alive, true)) {
         leader_give_up(leader, "not enough followers are synchronised");
         return;

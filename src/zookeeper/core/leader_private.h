@@ -44,6 +44,7 @@ struct handler {
     bool is_sending_snapshot; /* from BEGAN to SENT */
     bool counts_epoch;        /* its ACKEPOCH was a vote for us */
     bool is_stranger;         /* the configuration does not name it */
+    bool has_caught_up;       /* it has read what waited for it since its synchronisation */
     int64_t server_id;
     int64_t last_zxid;  /* at ACKEPOCH */
     int64_t asked_zxid; /* READING_LOG: up to here */
@@ -134,7 +135,10 @@ size_t leader_collect(const struct leader *leader,
 
 void handler_close(struct leader_turn *turn, struct handler *handler, const char *reason);
 
-/* Sends, unless the link has too much waiting already: then it is closed. */
+/* May more be sent? False: too much waits already, and the link is closed. */
+bool handler_has_room(struct leader_turn *turn, struct handler *handler);
+
+/* Sends when there is room. */
 void handler_send(struct leader_turn *turn, struct handler *handler, struct quorum_span span);
 void handler_wait(struct leader_turn *turn, struct handler *handler, int32_t ticks);
 

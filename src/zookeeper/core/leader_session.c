@@ -201,8 +201,7 @@ void leader_handle_revalidate(struct leader_turn *turn, struct handler *handler,
         }
     }
     turn->leader->peer->private->stats.revalidations += 1;
-    if (handler->link->output_bytes > LEADER_LINK_OUTPUT_MAX) {
-        handler_close(turn, handler, "it takes too long to read what it is sent");
+    if (!handler_has_room(turn, handler)) {
         return;
     }
     quorum_send_revalidated(turn->outbox, handler->link, session_id, is_valid,
