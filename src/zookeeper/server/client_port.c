@@ -417,6 +417,7 @@ void client_port_perform(struct node *node, const struct zk_effect *effect)
         return;
     case ZK_EFFECT_PERSIST:
     case ZK_EFFECT_AUDIT:
+    case ZK_EFFECT_ALARM:
     case ZK_EFFECT_PEER:
         break;
     }
