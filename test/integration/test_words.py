@@ -44,6 +44,19 @@ def test_connections_without_watches_are_not_counted(samsa_server):
              == b"0 connections watching 0 paths\nTotal watches:0\n", "no watches")
 
 
+def test_the_digests_are_of_every_128th_zxid(samsa_server):
+    server = samsa_server().start()
+    assert server.four_letter("hash") == b""
+    conn = open_session(server.address)
+    for number in range(300):
+        conn.call("create", wire.body_create(f"/h{number}", b""))
+    digests = server.four_letter("hash")
+    assert re.fullmatch(rb"80: \d+\n100: \d+\n", digests)
+    conn.close()
+    server.kill()
+    assert server.start().four_letter("hash") == digests  # the log was replayed, upon no snapshot
+
+
 def test_the_time_zone_is_the_processs(samsa_server, monkeypatch):
     monkeypatch.setenv("TZ", "XYZ-5")
     server = samsa_server().start()

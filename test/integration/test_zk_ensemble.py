@@ -105,13 +105,24 @@ def assert_all_there(client, writer):
 
 
 def assert_trees_agree(one):
-    """`hash` of every server that lives, at one zxid."""
+    """`hash` of every server that lives: it has the digest behind every 128th zxid, so writes follow up to one."""
     alive = [server for server in one.servers.values() if server.alive]
+    user = KazooClient(hosts=",".join(server.hosts for server in alive))
+    user.start(timeout=20)
+    try:
+        zxid = 1
+        user.ensure_path("/digest")
+        while zxid % 128 != 0:
+            zxid = user.set("/digest", b"").mzxid
+    finally:
+        user.stop()
+        user.close()
 
     def agree():
-        answers = {server.four_letter("srvr").split(b"Zxid: ")[1].split(b"\n")[0] for server in alive}
-        hashes = {server.four_letter("hash") for server in alive}
-        return len(answers) == 1 and len(hashes) == 1
+        digests = [dict(line.split(b": ") for line in server.four_letter("hash").splitlines()) for server in alive]
+        common = set.intersection(*(set(known) for known in digests))
+        assert all(len({known[at] for known in digests}) == 1 for at in common), digests
+        return b"%x" % zxid in common
 
     wait_for(agree, "the servers agree", 20)
 

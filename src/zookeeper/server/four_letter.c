@@ -169,16 +169,17 @@ static void answer_dirs(struct node *node, struct slice argument, struct buffer 
     put_line(out, "logdir_size: ", status_log_bytes(node));
 }
 
+static void put_digest(void *ctx, int64_t zxid, uint64_t digest)
+{
+    struct buffer *out = ctx;
+    buffer_append_hex(out, (uint64_t)zxid);
+    put_line(out, ": ", (int64_t)digest);
+}
+
 static void answer_hash(struct node *node, struct slice argument, struct buffer *out)
 {
-    const struct tree *tree = &node->service->tree;
     (void)argument;
-    if (tree->config.digest_enabled) {
-        buffer_append_hex(out, (uint64_t)tree->last_processed_zxid);
-        buffer_append_cstr(out, ": ");
-        buffer_append_decimal(out, (int64_t)tree->digest);
-        buffer_append_u8(out, '\n');
-    }
+    tree_each_digest(&node->service->tree, put_digest, out);
 }
 
 static void answer_mntr(struct node *node, struct slice argument, struct buffer *out)
