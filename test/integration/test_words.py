@@ -44,6 +44,20 @@ def test_connections_without_watches_are_not_counted(samsa_server):
              == b"0 connections watching 0 paths\nTotal watches:0\n", "no watches")
 
 
+def test_dump_names_the_connections(samsa_server):
+    server = samsa_server().start()
+    conn = open_session(server.address)
+    text = server.four_letter("dump").decode().split("Connections dump:\n")[1]
+    ports = dict(re.findall(r"\tip: /127\.0\.0\.1:(\d+) sessionId: 0x([0-9a-f]+)\n", text))
+    ours = str(conn.sock.getsockname()[1])
+    assert ports.pop(ours) == f"{conn.session_id:x}" and list(ports.values()) == ["0"]  # and who asks
+    text = re.sub(r"\tip: .*\n", "", text)
+    text = words_session.DATE.sub("<date>", text)
+    assert text in ("Connections Sets (1)/(2):\n2 expire at <date>:\n",
+                    "Connections Sets (2)/(2):\n1 expire at <date>:\n1 expire at <date>:\n")
+    conn.close()
+
+
 def test_the_digests_are_of_every_128th_zxid(samsa_server):
     server = samsa_server().start()
     assert server.four_letter("hash") == b""

@@ -310,6 +310,22 @@ def test_follower_comes_back(ensemble, client):
         assert_trees_agree(one)
 
 
+def test_dump_of_a_learner_has_all_sessions(ensemble, client):
+    """UpgradeableSessionTracker.dumpSessions: it knows them, and not when they end."""
+    one = ensemble(observers=(3,)).start()
+    users = [client(server.hosts, timeout=timeout) for server, timeout in
+             zip(one.servers.values(), (5, 7, 10))]
+    for user in users:
+        user.sync("/")
+    known = sorted((user.client_id[0], ms) for user, ms in zip(users, (5000, 7000, 10000)))
+    lines = "".join(f"0x{session:x}\t{ms}ms\n" for session, ms in known)
+    leader = one.leader()
+    for i, server in one.servers.items():
+        wait_for(lambda server=server, i=i: server.four_letter("dump").decode().startswith(
+            "SessionTracker dump:\n" + ("Session Sets (" if i == leader else f"Global Sessions(3):\n{lines}e")),
+                 f"dump of {i}", 10)
+
+
 def test_all_killed_and_restarted(ensemble, client):
     one = ensemble().start()
     writer = Writer(client(one.hosts), "/load")

@@ -238,7 +238,10 @@ static void run_dump(struct admin_call *call)
     const struct service *service = call->node->service;
     struct dump sessions = {.call = call, .object = admin_json(json_object())};
     struct dump owners = {.call = call, .object = admin_json(json_object())};
-    session_table_each_by_expiry(&service->sessions, put_session, &sessions);
+    /* A learner's tracker has nothing to tell. (UpgradeableSessionTracker.getSessionExpiryMap) */
+    if (service->mode == SERVICE_OWNER) {
+        session_table_each_by_expiry(&service->sessions, put_session, &sessions);
+    }
     tree_each_ephemeral_owner(&service->tree, put_owner, &owners);
     admin_put(call->data, "expiry_time_to_session_ids", sessions.object);
     admin_put(call->data, "session_id_to_ephemeral_paths", owners.object);

@@ -58,6 +58,7 @@ struct client_conn {
     struct tcp_address peer;
     uint64_t ip_key;
     uint64_t opened_ns;
+    uint64_t heard_ms;
     bool is_closing;      /* tcp_close was called */
     uint32_t four_letter; /* the word whose argument is awaited */
     char ip_text[TCP_ADDRESS_TEXT_MAX];
@@ -285,6 +286,7 @@ static struct slice take_frames(struct client_conn *client, struct slice bytes)
     const struct zk_outbox *outbox = &client->node->outbox;
     struct zk_event event = node_event(client->node, ZK_EVENT_FRAME);
     event.conn = &client->service;
+    client->heard_ms = event.now_ms;
     size_t output_max = client->node->service_config.output_bytes_max;
     size_t start = outbox->bytes.len;
     while (bytes.len > 0 && may_read(client)) {
@@ -581,6 +583,16 @@ uint64_t client_port_expire(struct node *node, uint64_t now_ns)
         }
     }
     return timeout_ns / 4;
+}
+
+uint64_t client_port_expires_ms(const struct service_conn *conn)
+{
+    const struct client_conn *client = conn->host;
+    int32_t sessionless_ms = client->node->config.sessionless_timeout_ms;
+    uint64_t step_ms = (uint64_t)MAX(sessionless_ms, 1);
+    uint64_t heard_ms = MAX(client->heard_ms, client->opened_ns / 1000000);
+    int32_t timeout_ms = conn->is_established ? conn->session_timeout_ms : sessionless_ms;
+    return ((heard_ms + (uint64_t)timeout_ms) / step_ms + 1) * step_ms;
 }
 
 struct tcp_address node_client_address(const struct node *node)
