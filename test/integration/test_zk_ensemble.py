@@ -326,6 +326,27 @@ def test_dump_of_a_learner_has_all_sessions(ensemble, client):
                  f"dump of {i}", 10)
 
 
+def test_srst_forgets_the_sizes_of_proposals(ensemble, client):
+    one = ensemble().start()
+    client(one.hosts).create("/a")
+    leader = one.servers[one.leader()]
+    sizes = re.compile(rb"Proposal sizes last/min/max: (.*)\n")
+    assert b"-1" not in sizes.search(leader.four_letter("srvr")).group(1)
+    assert leader.four_letter("srst") == b"Server stats reset.\n"
+    assert sizes.search(leader.four_letter("srvr")).group(1) == b"-1/-1/-1"
+
+
+def test_a_leader_without_clients_answers_no_word(ensemble, client):
+    """leaderServes=no: as if nobody served there; the others do."""
+    one = ensemble(cfg={"leaderServes": "no"}).start(wait=False)
+    one.wait(lambda: sorted(one.modes().values()) == ["", "follower", "follower"], "elect a leader that is silent")
+    client(",".join(one.servers[i].hosts for i in one.followers())).create("/a")
+    leader = next(server for i, server in one.servers.items() if one.mode(i) == "")
+    for word in ("srvr", "conf", "mntr", "dump"):
+        assert leader.four_letter(word) == b"This ZooKeeper instance is not currently serving requests\n"
+    assert leader.four_letter("isro") == b"null" and leader.four_letter("ruok") == b"imok"
+
+
 def test_all_killed_and_restarted(ensemble, client):
     one = ensemble().start()
     writer = Writer(client(one.hosts), "/load")

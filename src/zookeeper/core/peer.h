@@ -170,4 +170,7 @@ struct peer_stats {
 };
 const struct peer_stats *peer_stats_of(const struct peer *peer);
 
+/* As if nothing had been proposed yet (`srst`). */
+void peer_reset_proposal_sizes(struct peer *peer);
+
 #endif

@@ -92,6 +92,13 @@ static bool is_allowed(const struct node *node, const char *name)
     return false;
 }
 
+/* A leader with leaderServes=no is not given to the client port at all upstream (Leader.lead); its
+ * admin server has it. */
+static bool takes_clients(const struct node *node)
+{
+    return status_is_serving(node) && node->service->takes_clients;
+}
+
 void four_letter_answer(struct node *node, uint32_t word, struct slice argument, struct buffer *out)
 {
     size_t at = find_word(word);
@@ -104,7 +111,7 @@ void four_letter_answer(struct node *node, uint32_t word, struct slice argument,
         buffer_append_cstr(out, " is not executed because it is not in the whitelist.\n");
         return;
     }
-    if (!words[at].is_always && !status_is_serving(node)) {
+    if (!words[at].is_always && !takes_clients(node)) {
         buffer_append_cstr(out, STATUS_NOT_SERVING "\n");
         return;
     }
@@ -131,7 +138,7 @@ static void answer_isro(struct node *node, struct slice argument, struct buffer 
 {
     (void)argument;
     const char *text = service_is_read_only(node->service) ? "ro" : "rw";
-    buffer_append_cstr(out, status_is_serving(node) ? text : "null");
+    buffer_append_cstr(out, takes_clients(node) ? text : "null");
 }
 
 /* The trace mask selects what Apache's text trace logs; kept so that scripts which set it read it
@@ -159,6 +166,10 @@ static void answer_srst(struct node *node, struct slice argument, struct buffer 
 {
     (void)argument;
     service_stats_reset(node->service);
+    /* StatResetCommand: a leader's, and by this way only; /commands/stat_reset leaves them. */
+    if (node->peer != NULL && node->peer->state == PEER_LEADING) {
+        peer_reset_proposal_sizes(node->peer);
+    }
     buffer_append_cstr(out, "Server stats reset.\n");
 }
 
