@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 
+import admin_session
 import pytest
 from bystander import wait_for
 from kazoo.client import KazooClient, KazooRetry
@@ -398,6 +399,36 @@ def test_paused_server(ensemble, client, who):
     writer.end()
     assert_all_there(writer.client, writer)
     assert_trees_agree(one)
+
+
+def test_admin_commands_know_the_place_of_their_server(ensemble):
+    """Serving, reading only, and not at all: as Apache's with its QuorumZooKeeperServer and others."""
+    one = ensemble(java_props={"readonlymode.enabled": "true"})
+    server = one.servers[1]
+    port = free_port()
+    server.cfg.update({"admin.enableServer": "true", "admin.serverPort": port, "clientPort": server.address[1],
+                       "server.1": server.cfg["server.1"].partition(";")[0]})
+    for other in (one.servers[2], one.servers[3]):
+        other.cfg.update({"admin.enableServer": "false"})
+    one.start()
+
+    def ask(name):
+        status, answer = admin_session.command(port, name)
+        assert status == 200 and answer.pop("command") == name
+        return answer
+
+    addresses = {i: entry["client_address"] for i, entry in ask("voting_view")["current_config"].items()}
+    assert addresses == {"1": f"0.0.0.0:{server.address[1]}", "2": one.servers[2].hosts, "3": one.servers[3].hosts}
+    assert ask("zabstate")["client_address"] == f"0.0.0.0:{server.address[1]}"
+    leader = one.leader()
+    assert ask("leader") == {"is_leader": leader == 1, "leader_id": leader, "leader_ip": "127.0.0.1", "error": None}
+    for other in (2, 3):
+        one.servers[other].kill()
+    nowhere = {"voting": False, "zabstate": "", "error": None}
+    one.wait(lambda: one.mode(1) == "read-only", "read only")
+    assert ask("leader") == {"error": "server is not initialized"}
+    assert ask("voting_view") == {"current_config": {}, "error": None}
+    assert ask("zabstate") == nowhere
 
 
 # --- what strangers and administrators do wrong ---
