@@ -327,6 +327,17 @@ def test_dump_of_a_learner_has_all_sessions(ensemble, client):
                  f"dump of {i}", 10)
 
 
+def test_a_leader_counts_commits(ensemble, client):
+    one = ensemble(observers=(3,)).start()
+    user = client(one.hosts)
+    for number in range(10):
+        user.create(f"/n{number}")
+    leader = one.leader()
+    for i in one.servers:
+        commits = int(one.monitor(i)["commit_count"])
+        assert commits == 11 if i == leader else commits == 0  # the session, too
+
+
 def test_srst_forgets_the_sizes_of_proposals(ensemble, client):
     one = ensemble().start()
     client(one.hosts).create("/a")

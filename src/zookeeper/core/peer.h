@@ -141,6 +141,7 @@ uint64_t peer_pending_syncs(const struct peer *peer);
 
 struct peer_stats {
     uint64_t proposals;
+    uint64_t commits; /* told to the followers; those that change the configuration do not count */
     uint64_t learner_proposals_received;
     uint64_t learner_commits_received;
     uint64_t syncs_by_diff;

@@ -44,6 +44,10 @@
  * disk. */
 #define REJECTION_LOG_NS UINT64_C(1000000000)
 
+/* An answer to a word counts as packets of this size: NIOServerCnxn.SendBufferWriter, behind a
+ * BufferedWriter. */
+#define FOUR_LETTER_PIECE_BYTES 8192u
+
 #define PARTIAL_KEEP_BYTES 4096
 #define CLOSE_LINGER_MS 2000
 
@@ -245,8 +249,12 @@ static size_t take_four_letter(struct client_conn *client, struct slice bytes)
         return 0;
     }
     struct buffer answer;
+    struct service_stats *stats = &client->node->service->stats;
     buffer_init(&answer, OUTPUT_CLOSE_BYTES);
+    stats->packets_received += 1;
+    client->service.stats.received += 1;
     four_letter_answer(client->node, word, slice_part(bytes, 4, 4 + argument_len), &answer);
+    stats->packets_sent += (answer.len + FOUR_LETTER_PIECE_BYTES - 1) / FOUR_LETTER_PIECE_BYTES;
     buffer_append(tcp_output(client->stream), buffer_slice(&answer));
     buffer_release(&answer);
     client_close(client, CLOSE_LINGER_MS);
