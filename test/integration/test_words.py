@@ -44,6 +44,48 @@ def test_connections_without_watches_are_not_counted(samsa_server):
              == b"0 connections watching 0 paths\nTotal watches:0\n", "no watches")
 
 
+def test_words_are_packets(samsa_server):
+    """Each is one received when it is answered; its answer is sent behind that."""
+    server = samsa_server().start()
+
+    def counts():
+        text = server.four_letter("srvr").decode()
+        return tuple(int(re.search(rf"{name}: (\d+)\n", text).group(1)) for name in ("Received", "Sent"))
+
+    received, sent = counts()
+    assert received == sent + 1
+    server.four_letter("ruok")
+    assert counts() == (received + 2, sent + 2)
+    assert monitor(server)["zk_commit_count"] == 0  # nobody is told of it
+
+
+def test_dump_names_the_connections(samsa_server):
+    server = samsa_server().start()
+    conn = open_session(server.address)
+    text = server.four_letter("dump").decode().split("Connections dump:\n")[1]
+    ports = dict(re.findall(r"\tip: /127\.0\.0\.1:(\d+) sessionId: 0x([0-9a-f]+)\n", text))
+    ours = str(conn.sock.getsockname()[1])
+    assert ports.pop(ours) == f"{conn.session_id:x}" and list(ports.values()) == ["0"]  # and who asks
+    text = re.sub(r"\tip: .*\n", "", text)
+    text = words_session.DATE.sub("<date>", text)
+    assert text in ("Connections Sets (1)/(2):\n2 expire at <date>:\n",
+                    "Connections Sets (2)/(2):\n1 expire at <date>:\n1 expire at <date>:\n")
+    conn.close()
+
+
+def test_the_digests_are_of_every_128th_zxid(samsa_server):
+    server = samsa_server().start()
+    assert server.four_letter("hash") == b""
+    conn = open_session(server.address)
+    for number in range(300):
+        conn.call("create", wire.body_create(f"/h{number}", b""))
+    digests = server.four_letter("hash")
+    assert re.fullmatch(rb"80: \d+\n100: \d+\n", digests)
+    conn.close()
+    server.kill()
+    assert server.start().four_letter("hash") == digests  # the log was replayed, upon no snapshot
+
+
 def test_the_time_zone_is_the_processs(samsa_server, monkeypatch):
     monkeypatch.setenv("TZ", "XYZ-5")
     server = samsa_server().start()
@@ -98,7 +140,8 @@ def test_figures_are_right(samsa_server):
         conn.call("create", wire.body_create(f"/n{number}", b"x" * 10))
         conn.call("getData", wire.body_path_watch(f"/n{number}"))
     values = monitor(server)
-    assert values["zk_packets_received"] == 50 and values["zk_packets_sent"] == 50
+    # The words are packets, too: of srst the answer is counted, of mntr the question.
+    assert values["zk_packets_received"] == 51 and values["zk_packets_sent"] == 51
     assert values["zk_znode_count"] == 30
     assert values["zk_server_state"] == "standalone"
     assert 0 <= values["zk_min_latency"] <= values["zk_avg_latency"] <= values["zk_max_latency"]
@@ -108,7 +151,7 @@ def test_figures_are_right(samsa_server):
     sent = re.search(r"recved=(\d+),sent=(\d+),sid=0x%x," % conn.session_id, cons).groups()
     assert sent == ("51", "51"), "the connect request counts, and srst is not for connections"
     server.four_letter("srst")
-    assert re.search(r"(?m)^Received: 0\nSent: 0$", server.four_letter("srvr").decode())
+    assert re.search(r"(?m)^Received: 1\nSent: 1$", server.four_letter("srvr").decode())
     conn.close()
 
 

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 
+import admin_session
 import pytest
 from bystander import wait_for
 from kazoo.client import KazooClient, KazooRetry
@@ -105,13 +106,24 @@ def assert_all_there(client, writer):
 
 
 def assert_trees_agree(one):
-    """`hash` of every server that lives, at one zxid."""
+    """`hash` of every server that lives: it has the digest behind every 128th zxid, so writes follow up to one."""
     alive = [server for server in one.servers.values() if server.alive]
+    user = KazooClient(hosts=",".join(server.hosts for server in alive))
+    user.start(timeout=20)
+    try:
+        zxid = 1
+        user.ensure_path("/digest")
+        while zxid % 128 != 0:
+            zxid = user.set("/digest", b"").mzxid
+    finally:
+        user.stop()
+        user.close()
 
     def agree():
-        answers = {server.four_letter("srvr").split(b"Zxid: ")[1].split(b"\n")[0] for server in alive}
-        hashes = {server.four_letter("hash") for server in alive}
-        return len(answers) == 1 and len(hashes) == 1
+        digests = [dict(line.split(b": ") for line in server.four_letter("hash").splitlines()) for server in alive]
+        common = set.intersection(*(set(known) for known in digests))
+        assert all(len({known[at] for known in digests}) == 1 for at in common), digests
+        return b"%x" % zxid in common
 
     wait_for(agree, "the servers agree", 20)
 
@@ -299,6 +311,54 @@ def test_follower_comes_back(ensemble, client):
         assert_trees_agree(one)
 
 
+def test_dump_of_a_learner_has_all_sessions(ensemble, client):
+    """UpgradeableSessionTracker.dumpSessions: it knows them, and not when they end."""
+    one = ensemble(observers=(3,)).start()
+    users = [client(server.hosts, timeout=timeout) for server, timeout in
+             zip(one.servers.values(), (5, 7, 10))]
+    for user in users:
+        user.sync("/")
+    known = sorted((user.client_id[0], ms) for user, ms in zip(users, (5000, 7000, 10000)))
+    lines = "".join(f"0x{session:x}\t{ms}ms\n" for session, ms in known)
+    leader = one.leader()
+    for i, server in one.servers.items():
+        wait_for(lambda server=server, i=i: server.four_letter("dump").decode().startswith(
+            "SessionTracker dump:\n" + ("Session Sets (" if i == leader else f"Global Sessions(3):\n{lines}e")),
+                 f"dump of {i}", 10)
+
+
+def test_a_leader_counts_commits(ensemble, client):
+    one = ensemble(observers=(3,)).start()
+    user = client(one.hosts)
+    for number in range(10):
+        user.create(f"/n{number}")
+    leader = one.leader()
+    for i in one.servers:
+        commits = int(one.monitor(i)["commit_count"])
+        assert commits == 11 if i == leader else commits == 0  # the session, too
+
+
+def test_srst_forgets_the_sizes_of_proposals(ensemble, client):
+    one = ensemble().start()
+    client(one.hosts).create("/a")
+    leader = one.servers[one.leader()]
+    sizes = re.compile(rb"Proposal sizes last/min/max: (.*)\n")
+    assert b"-1" not in sizes.search(leader.four_letter("srvr")).group(1)
+    assert leader.four_letter("srst") == b"Server stats reset.\n"
+    assert sizes.search(leader.four_letter("srvr")).group(1) == b"-1/-1/-1"
+
+
+def test_a_leader_without_clients_answers_no_word(ensemble, client):
+    """leaderServes=no: as if nobody served there; the others do."""
+    one = ensemble(cfg={"leaderServes": "no"}).start(wait=False)
+    one.wait(lambda: sorted(one.modes().values()) == ["", "follower", "follower"], "elect a leader that is silent")
+    client(",".join(one.servers[i].hosts for i in one.followers())).create("/a")
+    leader = next(server for i, server in one.servers.items() if one.mode(i) == "")
+    for word in ("srvr", "conf", "mntr", "dump"):
+        assert leader.four_letter(word) == b"This ZooKeeper instance is not currently serving requests\n"
+    assert leader.four_letter("isro") == b"null" and leader.four_letter("ruok") == b"imok"
+
+
 def test_all_killed_and_restarted(ensemble, client):
     one = ensemble().start()
     writer = Writer(client(one.hosts), "/load")
@@ -350,6 +410,36 @@ def test_paused_server(ensemble, client, who):
     writer.end()
     assert_all_there(writer.client, writer)
     assert_trees_agree(one)
+
+
+def test_admin_commands_know_the_place_of_their_server(ensemble):
+    """Serving, reading only, and not at all: as Apache's with its QuorumZooKeeperServer and others."""
+    one = ensemble(java_props={"readonlymode.enabled": "true"})
+    server = one.servers[1]
+    port = free_port()
+    server.cfg.update({"admin.enableServer": "true", "admin.serverPort": port, "clientPort": server.address[1],
+                       "server.1": server.cfg["server.1"].partition(";")[0]})
+    for other in (one.servers[2], one.servers[3]):
+        other.cfg.update({"admin.enableServer": "false"})
+    one.start()
+
+    def ask(name):
+        status, answer = admin_session.command(port, name)
+        assert status == 200 and answer.pop("command") == name
+        return answer
+
+    addresses = {i: entry["client_address"] for i, entry in ask("voting_view")["current_config"].items()}
+    assert addresses == {"1": f"0.0.0.0:{server.address[1]}", "2": one.servers[2].hosts, "3": one.servers[3].hosts}
+    assert ask("zabstate")["client_address"] == f"0.0.0.0:{server.address[1]}"
+    leader = one.leader()
+    assert ask("leader") == {"is_leader": leader == 1, "leader_id": leader, "leader_ip": "127.0.0.1", "error": None}
+    for other in (2, 3):
+        one.servers[other].kill()
+    nowhere = {"voting": False, "zabstate": "", "error": None}
+    one.wait(lambda: one.mode(1) == "read-only", "read only")
+    assert ask("leader") == {"error": "server is not initialized"}
+    assert ask("voting_view") == {"current_config": {}, "error": None}
+    assert ask("zabstate") == nowhere
 
 
 # --- what strangers and administrators do wrong ---

@@ -32,10 +32,12 @@ struct test_server {
     uint64_t now_ms;
     int64_t wall_ms;
     bool persists_at_once;
-    bool has_ticks;        /* ticks come when the machine's deadline passes */
-    int64_t proposed_zxid; /* of the last PERSIST */
-    struct buffer log;     /* u32 length and bytes of each txn persisted */
-    struct buffer audit;   /* lines */
+    bool has_ticks;               /* ticks come when the machine's deadline passes */
+    int64_t proposed_zxid;        /* of the last PERSIST */
+    struct buffer log;            /* u32 length and bytes of each txn persisted */
+    struct buffer audit;          /* lines */
+    struct buffer alarms;         /* lines */
+    uint64_t expected_mismatches; /* of digests */
 };
 
 /* A reply or an event: what stands in its header, and the rest. */

@@ -247,6 +247,12 @@ static void test_what_is_refused(void **state)
         {"server.5=h3:1:9;8", NULL, NULL, -1, ZK_ERR_BADARGUMENTS}, /* server 3's port */
         {"server.5=h5:1:2;h2:3", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},
         {"server.5=h5:1:2=3;3", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},
+        /* further lines for the configuration, and one that takes the next to itself */
+        {"server.5=h5:1:2;3\nserver.6:h6:1:2;3", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},
+        {"server.5=h5:1:2;3\rserver.6 h6:1:2;3", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},
+        {"server.5=h5:1:2;3\nversion:7", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},
+        {"server.1=h1:1:2;3\\", NULL, NULL, -1, ZK_ERR_BADARGUMENTS},
+        {NULL, NULL, "group.1=1:2:3", -1, ZK_ERR_MARSHALLINGERROR}, /* of no servers */
         {NULL, NULL, "", -1, ZK_ERR_BADARGUMENTS},
         {NULL, NULL, "server.1=h1:1:2;3", -1, ZK_ERR_BADARGUMENTS},
         {NULL, NULL, "whatever=1", -1, ZK_ERR_BADARGUMENTS},

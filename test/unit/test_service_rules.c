@@ -1,11 +1,13 @@
 /* Who may do what: authentication, ACLs, enforced schemes; quotas; containers and nodes with a time
- * to live; the audit log. */
+ * to live; the audit log; digests that do not match. */
 #include "support_service.h"
 
 #include "wire/jute.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -477,6 +479,57 @@ static void test_the_audit_log(void **state)
     test_server_release(&f.server);
 }
 
+/* ---- digests ------------------------------------------------------------------------- */
+
+/* A write whose txn promises another tree than the one that it meets. */
+static void write_beside_the_digest(struct test_pair *f)
+{
+    const struct buffer *pending = &f->server.machine.pending;
+    int32_t xid = test_send(&f->server, &f->a, ZK_OP_SET_DATA, test_set_data_body("/n", "x", -1));
+    uint8_t *digest = pending->data + pending->len - 8; /* the txn ends with it */
+    store_be64(digest, load_be64(digest) + 1);
+    f->server.expected_mismatches += 1;
+    test_persist_all(&f->server);
+    test_expect(&f->a, xid, ZK_ERR_OK);
+}
+
+static void expect_alarms(struct test_pair *f, const char *wanted)
+{
+    assert_true(slice_equal_cstr(buffer_slice(&f->server.alarms), wanted));
+    buffer_clear(&f->server.alarms, SIZE_MAX);
+}
+
+static void test_a_digest_mismatch_is_told(void **state)
+{
+    (void)state;
+    struct test_pair f;
+    char first[512];
+    test_pair_begin(&f);
+    const struct tree *tree = &f.server.machine.service.tree;
+    test_create(&f.server, &f.a, "/n", "", 0);
+    expect_alarms(&f, "");
+    f.server.persists_at_once = false;
+    write_beside_the_digest(&f);
+    snprintf(first, sizeof first,
+             "First digest mismatch on txn: %" PRId64 ",2,%" PRId64 ",%" PRId64
+             ",5, expected digest is 2,%" PRIu64 ", actual digest is %" PRIu64 "\n",
+             f.a.conn.session_id, tree->last_processed_zxid, f.server.wall_ms, tree->digest + 1,
+             tree->digest);
+    expect_alarms(&f, first);
+    write_beside_the_digest(&f); /* at once: counted, not told */
+    expect_alarms(&f, "");
+    test_advance(&f.server, 9999);
+    write_beside_the_digest(&f);
+    expect_alarms(&f, "");
+    test_advance(&f.server, 1);
+    write_beside_the_digest(&f);
+    snprintf(first, sizeof first,
+             "Digests are not matching: 4 transactions so far, the newest is 0x%" PRIx64 "\n",
+             (uint64_t)tree->last_processed_zxid);
+    expect_alarms(&f, first);
+    test_server_release(&f.server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_containers_and_times_to_live),
         cmocka_unit_test(test_containers_go_one_by_one),
         cmocka_unit_test(test_the_audit_log),
+        cmocka_unit_test(test_a_digest_mismatch_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -339,13 +339,73 @@ static void test_apache_sample(void **state)
     tree_release(&tree);
 }
 
+struct past_digests {
+    int64_t zxids[TREE_DIGESTS_KEPT];
+    uint64_t digests[TREE_DIGESTS_KEPT];
+    size_t count;
+};
+
+static void take_digest(void *ctx, int64_t zxid, uint64_t digest)
+{
+    struct past_digests *past = ctx;
+    assert_true(past->count < TREE_DIGESTS_KEPT);
+    past->zxids[past->count] = zxid;
+    past->digests[past->count++] = digest;
+}
+
+static void apply_set(struct tree *tree, int64_t zxid)
+{
+    struct txn txn = {.header = {.zxid = zxid, .type = ZK_OP_SET_DATA, .time = zxid}};
+    txn.record.set_data.path = SLICE_LIT("/");
+    txn.record.set_data.version = (int32_t)zxid;
+    tree_apply(tree, &txn, NULL);
+}
+
+/* DataTree.logZxidDigest: behind every 128th zxid, and the newest 1024. */
+static void test_past_digests(void **state)
+{
+    (void)state;
+    static struct past_digests past;
+    uint64_t digests[1030] = {0};
+    const int64_t epoch = INT64_C(3) << 32;
+    struct tree tree;
+    tree_init(&tree, &plain);
+    tree_set_fuzzy_until(&tree, epoch + 128);
+    apply_set(&tree, epoch + 127);
+    apply_set(&tree, epoch + 128); /* still fuzzy */
+    tree_each_digest(&tree, take_digest, &past);
+    assert_int_equal(past.count, 0);
+    for (int64_t i = 2; i < 1030; i++) {
+        apply_set(&tree, epoch + 128 * i - 1);
+        apply_set(&tree, epoch + 128 * i);
+        digests[i] = tree.digest;
+    }
+    apply_set(&tree, epoch + 128 * 1029 + 1);
+    tree_each_digest(&tree, take_digest, &past);
+    assert_int_equal(past.count, 1024);
+    for (size_t i = 0; i < past.count; i++) {
+        assert_int_equal(past.zxids[i], epoch + 128 * (int64_t)(i + 6));
+        assert_int_equal(past.digests[i], digests[i + 6]);
+    }
+    static struct file file;
+    read_sample("snapshot.31", &file);
+    struct slice rest = slice_of(file.bytes + 16, file.len - 16);
+    struct tree_source source = {read_file, &rest};
+    struct slice ahead;
+    assert_int_equal(tree_load(&tree, &source, 1 << 20, &ahead), ERR_OK);
+    past.count = 0;
+    tree_each_digest(&tree, take_digest, &past);
+    assert_int_equal(past.count, 0);
+    tree_release(&tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_against_model),   cmocka_unit_test(test_fresh),
         cmocka_unit_test(test_hostile_paths),          cmocka_unit_test(test_event_acl),
         cmocka_unit_test(test_digest_without_history), cmocka_unit_test(test_many),
-        cmocka_unit_test(test_apache_sample),
+        cmocka_unit_test(test_apache_sample),          cmocka_unit_test(test_past_digests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,7 +238,10 @@ static void run_dump(struct admin_call *call)
     const struct service *service = call->node->service;
     struct dump sessions = {.call = call, .object = admin_json(json_object())};
     struct dump owners = {.call = call, .object = admin_json(json_object())};
-    session_table_each_by_expiry(&service->sessions, put_session, &sessions);
+    /* A learner's tracker has nothing to tell. (UpgradeableSessionTracker.getSessionExpiryMap) */
+    if (service->mode == SERVICE_OWNER) {
+        session_table_each_by_expiry(&service->sessions, put_session, &sessions);
+    }
     tree_each_ephemeral_owner(&service->tree, put_owner, &owners);
     admin_put(call->data, "expiry_time_to_session_ids", sessions.object);
     admin_put(call->data, "session_id_to_ephemeral_paths", owners.object);
@@ -328,18 +331,20 @@ static void run_dirs(struct admin_call *call)
     admin_put_integer(call->data, "logdir_size", status_log_bytes(call->node));
 }
 
+static void put_digest(void *ctx, int64_t zxid, uint64_t digest)
+{
+    json_t *entry = admin_json(json_object());
+    admin_put_integer(entry, "zxid", zxid);
+    admin_put_integer(entry, "digest", (int64_t)digest);
+    admin_put_integer(entry, "digest_version", TREE_DIGEST_VERSION);
+    int failed = json_array_append_new(ctx, entry);
+    ASSERT(failed == 0);
+}
+
 static void run_hash(struct admin_call *call)
 {
-    const struct tree *tree = &call->node->service->tree;
     json_t *digests = admin_json(json_array());
-    if (tree->config.digest_enabled && tree->last_processed_zxid > 0) {
-        json_t *entry = admin_json(json_object());
-        admin_put_integer(entry, "zxid", tree->last_processed_zxid);
-        admin_put_integer(entry, "digest", (int64_t)tree->digest);
-        admin_put_integer(entry, "digest_version", TREE_DIGEST_VERSION);
-        int failed = json_array_append_new(digests, entry);
-        ASSERT(failed == 0);
-    }
+    tree_each_digest(&call->node->service->tree, put_digest, digests);
     admin_put(call->data, "digests", digests);
 }
 

@@ -81,19 +81,31 @@ static json_t *address_set(const struct quorum_server *server, bool of_election)
     return object;
 }
 
-static json_t *client_address_of(const struct quorum_server *server)
+/* This server's may come from clientPort. (QuorumPeerConfig.setupClientPort) */
+static json_t *client_address_of(const struct node *node, const struct quorum_server *server)
 {
-    return server->client_port == 0
-               ? admin_json(json_string(""))
-               : address_text(server->client_host.len == 0 ? SLICE_LIT("0.0.0.0")
-                                                           : server->client_host,
-                              server->client_port);
+    struct slice host = server->client_host;
+    uint16_t port = server->client_port;
+    if (port == 0 && server->id == node->config.server_id && node->config.client_port != 0) {
+        host = slice_of_cstr(node->config.client_port_address);
+        port = node_client_address(node).port;
+    }
+    if (port == 0) {
+        return admin_json(json_string(""));
+    }
+    return address_text(host.len == 0 ? SLICE_LIT("0.0.0.0") : host, port);
+}
+
+/* Upstream asks whether the server is a QuorumZooKeeperServer; a read-only one is none. */
+static bool is_with_a_leader(const struct node *node)
+{
+    return node->peer != NULL && node->peer->is_serving;
 }
 
 void admin_run_leader(struct admin_call *call)
 {
     const struct peer *peer = call->node->peer;
-    if (peer == NULL) {
+    if (!is_with_a_leader(call->node)) {
         admin_put(call->data, "error", json_string("server is not initialized"));
         return;
     }
@@ -157,8 +169,8 @@ void admin_run_observers(struct admin_call *call)
 void admin_run_voting_view(struct admin_call *call)
 {
     json_t *view = admin_json(json_object());
-    const struct quorum_config *config = call->node->peer == NULL ? NULL
-                                                                  : ensemble_config(call->node);
+    const struct quorum_config *config = is_with_a_leader(call->node) ? ensemble_config(call->node)
+                                                                      : NULL;
     for (uint32_t i = 0; config != NULL && i < config->server_count; i++) {
         const struct quorum_server *server = &config->servers[i];
         char key[32];
@@ -169,7 +181,7 @@ void admin_run_voting_view(struct admin_call *call)
         snprintf(key, sizeof key, "%" PRId64, server->id);
         admin_put(entry, "server_addresses", addresses_of(server, false));
         admin_put(entry, "election_addresses", addresses_of(server, true));
-        admin_put(entry, "client_address", client_address_of(server));
+        admin_put(entry, "client_address", client_address_of(call->node, server));
         admin_put(entry, "learner_type", json_string("participant"));
         admin_put(view, key, entry);
     }
@@ -182,7 +194,7 @@ void admin_run_zabstate(struct admin_call *call)
     const struct peer *peer = node->peer;
     char zab_state[32] = "";
     char zxid_text[32];
-    if (peer == NULL) {
+    if (!is_with_a_leader(node)) {
         admin_put(call->data, "voting", json_false());
         admin_put(call->data, "zabstate", json_string(""));
         return;
@@ -200,7 +212,7 @@ void admin_run_zabstate(struct admin_call *call)
     if (own != NULL) {
         admin_put(call->data, "quorum_address", address_set(own, false));
         admin_put(call->data, "election_address", address_set(own, true));
-        admin_put(call->data, "client_address", client_address_of(own));
+        admin_put(call->data, "client_address", client_address_of(node, own));
     }
     admin_put(call->data, "voting",
               json_boolean(quorum_config_is_voter(config, node->config.server_id)));

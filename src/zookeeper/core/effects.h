@@ -91,6 +91,7 @@ enum zk_effect_kind {
     ZK_EFFECT_PAUSE,   /* stop reading this connection */
     ZK_EFFECT_RESUME,
     ZK_EFFECT_AUDIT, /* one audit record: `bytes` is the line's text */
+    ZK_EFFECT_ALARM, /* for the log, as an error: `bytes` is the line's text; they come seldom */
     ZK_EFFECT_PEER,  /* of an ensemble: peer_kind says what */
 };
 
@@ -147,9 +148,10 @@ enum close_reason {
 struct zk_effect {
     enum zk_effect_kind kind;
     enum close_reason reason;  /* CLOSE */
-    struct service_conn *conn; /* all but PERSIST and AUDIT */
+    struct service_conn *conn; /* all but PERSIST, AUDIT and ALARM */
     int64_t zxid;              /* PERSIST, and as said above */
-    size_t offset;             /* SEND, PERSIST, AUDIT: where its bytes are in outbox->bytes */
+    /* SEND, PERSIST, AUDIT, ALARM: where its bytes are in outbox->bytes */
+    size_t offset;
     size_t len;
     enum zk_peer_effect_kind peer_kind; /* PEER; the rest is its */
     struct zk_link *link;               /* LINK_*, READ_LOG */

@@ -244,6 +244,7 @@ static bool has_observers(const struct leader *leader)
 static void tell_committed(struct leader_turn *turn, int64_t zxid, struct slice txn)
 {
     tell_all(turn, quorum_span_write(turn->outbox, ZK_PACKET_COMMIT, zxid, SLICE_NULL), false);
+    turn->leader->peer->private->stats.commits += 1;
     if (has_observers(turn->leader)) {
         tell_all(turn, quorum_span_write(turn->outbox, ZK_PACKET_INFORM, zxid, txn), true);
     }

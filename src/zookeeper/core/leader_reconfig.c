@@ -20,6 +20,18 @@
 
 /* ---- lists --------------------------------------------------------------------------- */
 
+/* What is joined to a text stays on its line there: no end of a line in it, nor what Java's
+ * properties would make one of, nor what would take the next line to it. */
+static bool is_within_a_line(struct slice spec)
+{
+    for (size_t i = 0; i < spec.len; i++) {
+        if (spec.ptr[i] < ' ' || spec.ptr[i] == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The id in "server.N=...", or in a joiner's "whatever.N=...". */
 static bool read_line_id(struct slice line, int64_t *id, struct slice *spec)
 {
@@ -94,7 +106,7 @@ static int32_t read_joining(struct slice joining, struct id_list *gone, struct i
     while (next_item(&joining, &item)) {
         int64_t id = 0;
         struct slice spec;
-        if (!read_line_id(item, &id, &spec) || gone->count == LIST_MAX ||
+        if (!read_line_id(item, &id, &spec) || !is_within_a_line(spec) || gone->count == LIST_MAX ||
             id_list_has(new_ids, id)) {
             return ZK_ERR_BADARGUMENTS;
         }
@@ -243,8 +255,11 @@ static int32_t replace(struct leader *leader,
     for (size_t i = 0; i < text->len; i++) {
         text->data[i] = text->data[i] == ',' ? '\n' : text->data[i];
     }
-    return quorum_config_parse(buffer_slice(text), config, NULL, 0) == ERR_OK ? ZK_ERR_OK
-                                                                              : ZK_ERR_BADARGUMENTS;
+    int error = quorum_config_parse(buffer_slice(text), config, NULL, 0);
+    if (error == ERR_NOT_FOUND) {
+        return ZK_ERR_MARSHALLINGERROR; /* upstream: a NullPointerException */
+    }
+    return error == ERR_OK ? ZK_ERR_OK : ZK_ERR_BADARGUMENTS;
 }
 
 /* ---- both ---------------------------------------------------------------------------- */

@@ -142,6 +142,7 @@ uint64_t peer_pending_syncs(const struct peer *peer);
 
 struct peer_stats {
     uint64_t proposals;
+    uint64_t commits; /* told to the followers; those that change the configuration do not count */
     uint64_t learner_proposals_received;
     uint64_t learner_commits_received;
     uint64_t syncs_by_diff;
@@ -170,5 +171,8 @@ struct peer_stats {
     struct histogram propagation_latency;
 };
 const struct peer_stats *peer_stats_of(const struct peer *peer);
+
+/* As if nothing had been proposed yet (`srst`). */
+void peer_reset_proposal_sizes(struct peer *peer);
 
 #endif

@@ -8,6 +8,13 @@
 
 #define TXN_TIME_AT 20u /* in a txn's header: behind client, cxid and zxid */
 
+static void forget_proposal_sizes(struct peer_stats *stats)
+{
+    stats->last_proposal_bytes = -1;
+    stats->min_proposal_bytes = -1;
+    stats->max_proposal_bytes = -1;
+}
+
 void peer_init_stats(struct peer_stats *stats)
 {
     struct histogram *const histograms[] = {
@@ -21,9 +28,7 @@ void peer_init_stats(struct peer_stats *stats)
     for (size_t i = 0; i < ARRAY_LEN(histograms); i++) {
         histogram_clear(histograms[i]);
     }
-    stats->last_proposal_bytes = -1;
-    stats->min_proposal_bytes = -1;
-    stats->max_proposal_bytes = -1;
+    forget_proposal_sizes(stats);
 }
 
 void peer_note_latency(struct histogram *histogram, struct slice txn, const struct zk_event *event)
@@ -70,4 +75,9 @@ uint64_t peer_pending_syncs(const struct peer *peer)
 const struct peer_stats *peer_stats_of(const struct peer *peer)
 {
     return &peer->private->stats;
+}
+
+void peer_reset_proposal_sizes(struct peer *peer)
+{
+    forget_proposal_sizes(&peer->private->stats);
 }

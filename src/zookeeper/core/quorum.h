@@ -76,8 +76,9 @@ struct quorum_config {
 
 /* Reads the text of a configuration (a Java properties text of server.N, group.N, weight.N and
  * version lines; any other key is refused). ERR_CONFIG with a sentence in `problem` (cut at
- * problem_len, always ended by a NUL; may be NULL) that names the key. Whether the ensemble makes
- * sense as a whole (enough participants) is the caller's question. */
+ * problem_len, always ended by a NUL; may be NULL) that names the key; ERR_NOT_FOUND, with one as
+ * well, when a group has a server that is no participant and weighs nothing. Whether the ensemble
+ * makes sense as a whole (enough participants) is the caller's question. */
 NODISCARD int quorum_config_parse(struct slice text,
                                   struct quorum_config **config,
                                   char *problem,

@@ -341,8 +341,9 @@ static int join_shares(struct quorum_reader *reader)
     for (uint32_t i = 0; i < config->share_count; i++) {
         if (config->shares[i].has_group && !config->shares[i].has_weight) {
             /* upstream dies of a null pointer here */
-            return refuse_server(reader, config->shares[i].id,
-                                 " is in a group, but is no participant and has no weight");
+            (void)refuse_server(reader, config->shares[i].id,
+                                " is in a group, but is no participant and has no weight");
+            return ERR_NOT_FOUND;
         }
     }
     return 0;

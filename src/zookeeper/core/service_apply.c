@@ -13,6 +13,9 @@
  */
 #include "zookeeper/core/service_private.h"
 
+/* Upstream: every 100 ms; its lines are not errors. */
+#define DIGEST_ALARM_INTERVAL_MS 10000
+
 static void append_multi_header(struct buffer *out, int32_t type, bool done, int32_t error)
 {
     jute_write_i32(out, type);
@@ -211,6 +214,60 @@ static bool asked_to_close(const struct session *session, const struct txn *txn)
     return request != NULL && request->type == ZK_OP_CLOSE_SESSION;
 }
 
+static void alarm_field(struct buffer *line, const char *text, int64_t value)
+{
+    buffer_append_cstr(line, text);
+    buffer_append_decimal(line, value);
+}
+
+/* The first of a run names the txn as upstream does (its header's fields in order), the others come
+ * together: a tree that differs once differs from then on. */
+static void raise_digest_alarm(struct turn *turn, const struct txn *txn)
+{
+    struct service *service = turn->service;
+    const struct zk_txn_header *header = &txn->header;
+    struct buffer *line = &turn->outbox->bytes;
+    size_t start = line->len;
+    if (service->private->digest_differs) {
+        alarm_field(line, "Digests are not matching: ", (int64_t)service->stats.digest_mismatches);
+        buffer_append_cstr(line, " transactions so far, the newest is 0x");
+        buffer_append_hex(line, (uint64_t)header->zxid);
+    } else {
+        alarm_field(line, "First digest mismatch on txn: ", header->client_id);
+        alarm_field(line, ",", header->cxid);
+        alarm_field(line, ",", header->zxid);
+        alarm_field(line, ",", header->time);
+        alarm_field(line, ",", header->type);
+        alarm_field(line, ", expected digest is ", txn->digest.version);
+        alarm_field(line, ",", txn->digest.tree_digest);
+        alarm_field(line, ", actual digest is ", (int64_t)service->tree.digest);
+    }
+    struct zk_effect *effect = zk_outbox_add(turn->outbox, ZK_EFFECT_ALARM);
+    effect->offset = start;
+    effect->len = line->len - start;
+}
+
+/* DataTree.compareDigest: the server that made the txn said what its tree adds up to behind it. */
+static void compare_digest(struct turn *turn, const struct txn *txn)
+{
+    struct service *service = turn->service;
+    struct service_private *private = service->private;
+    if (!txn->has_digest || !service->config->tree.digest_enabled ||
+        txn->digest.version != TREE_DIGEST_VERSION) {
+        return;
+    }
+    if ((uint64_t)txn->digest.tree_digest == service->tree.digest) {
+        private->digest_differs = false;
+        return;
+    }
+    service->stats.digest_mismatches += 1;
+    if (turn->event->now_ms >= private->digest_alarm_ms) {
+        raise_digest_alarm(turn, txn);
+        private->digest_alarm_ms = turn->event->now_ms + DIGEST_ALARM_INTERVAL_MS;
+        private->digest_differs = true;
+    }
+}
+
 void service_apply(struct service *service,
                    struct slice txn_bytes,
                    const struct zk_event *event,
@@ -231,11 +288,7 @@ void service_apply(struct service *service,
     }
     tree_apply(&service->tree, &txn, &private->result);
     service->stats.commits += 1;
-    if (txn.has_digest && service->config->tree.digest_enabled &&
-        txn.digest.version == TREE_DIGEST_VERSION &&
-        (uint64_t)txn.digest.tree_digest != service->tree.digest) {
-        service->stats.digest_mismatches += 1;
-    }
+    compare_digest(&turn, &txn);
     bool closes = txn.header.type == ZK_OP_CLOSE_SESSION;
     if (closes && service->config->audit_enabled) {
         audit_session_end(&turn, txn.header.client_id);

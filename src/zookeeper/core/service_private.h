@@ -64,6 +64,9 @@ struct service_private {
     struct container_queue containers;
     struct buffer scratch; /* one notification, one audit line */
     uint64_t event_mark;   /* see watcher.mark */
+    /* the newest txn's digest was another than the tree's, and an alarm said so */
+    bool digest_differs;
+    uint64_t digest_alarm_ms; /* no alarm before */
     struct tree_result result;
 };
 

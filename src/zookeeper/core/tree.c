@@ -117,6 +117,7 @@ static void private_end(struct tree *tree)
         node_free_heap(inner, node_at(inner, at));
     }
     mem_free(inner->ahead, inner->ahead_len);
+    tree_release_digests(inner);
     mem_free(tree->changes, inner->change_cap * sizeof *tree->changes);
     quota_release(tree);
     slab_release(&inner->slab);
@@ -635,4 +636,5 @@ void tree_apply(struct tree *tree, const struct txn *txn, struct tree_result *re
         apply_one(tree, txn, result);
     }
     tree->last_processed_zxid = MAX(tree->last_processed_zxid, txn->header.zxid);
+    tree_keep_digest(tree, txn->header.zxid);
 }

@@ -141,6 +141,19 @@ uint64_t tree_node_digest(struct slice path,
 uint64_t tree_digest_begin(struct slice path, struct slice data);
 uint64_t tree_digest_end(uint64_t begun, const struct zk_stat_persisted *stat);
 
+/* Calls `each` for the digests that the tree had behind every TREE_DIGEST_INTERVALth zxid, for the
+ * newest TREE_DIGESTS_KEPT of them, oldest first. They begin anew when a snapshot is loaded; none
+ * when digests are off. (DataTree.getDigestLog) */
+#define TREE_DIGEST_INTERVAL 128
+#define TREE_DIGESTS_KEPT 1024
+void tree_each_digest(const struct tree *tree,
+                      void (*each)(void *ctx, int64_t zxid, uint64_t digest),
+                      void *ctx);
+
+/* The tree was read while it changed: up to this zxid, which is still to be applied, its digests
+ * are nobody's. (DataTree.deserializeZxidDigest) */
+void tree_set_fuzzy_until(struct tree *tree, int64_t zxid);
+
 /* Kind of a raw ephemeral_owner under this configuration (EphemeralType.get). */
 enum ephemeral_kind {
     EPHEMERAL_VOID,

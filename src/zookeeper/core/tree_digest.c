@@ -10,6 +10,7 @@
  * order; the texts of quota counts are the one thing it skips, since a restart counts them anew.
  */
 #include "base/crc32.h"
+#include "base/memory.h"
 #include "zookeeper/core/quota.h"
 #include "zookeeper/core/tree_node.h"
 
@@ -98,6 +99,45 @@ void tree_digest_node(struct tree *tree, struct znode *node, struct slice path)
     node_stat_persisted(tree->private, node, &stat);
     node->digest = (uint32_t)tree_node_digest(path, node_data(tree->private, node), &stat);
     tree->digest += node->digest;
+}
+
+/* ---- what it was -------------------------------------------------------------------------- */
+
+void tree_keep_digest(struct tree *tree, int64_t zxid)
+{
+    struct tree_private *inner = tree->private;
+    if (zxid % TREE_DIGEST_INTERVAL != 0 || zxid <= inner->fuzzy_until ||
+        !tree->config.digest_enabled) {
+        return;
+    }
+    if (inner->past_digests == NULL) {
+        inner->past_digests = mem_alloc(TREE_DIGESTS_KEPT * sizeof *inner->past_digests);
+    }
+    inner->past_digests[inner->past_digest_count % TREE_DIGESTS_KEPT] = (struct tree_past_digest){
+        zxid, tree->digest};
+    inner->past_digest_count += 1;
+}
+
+void tree_release_digests(struct tree_private *inner)
+{
+    mem_free(inner->past_digests, TREE_DIGESTS_KEPT * sizeof *inner->past_digests);
+}
+
+void tree_each_digest(const struct tree *tree,
+                      void (*each)(void *ctx, int64_t zxid, uint64_t digest),
+                      void *ctx)
+{
+    const struct tree_private *inner = tree->private;
+    uint64_t kept = MIN(inner->past_digest_count, (uint64_t)TREE_DIGESTS_KEPT);
+    for (uint64_t i = inner->past_digest_count - kept; i < inner->past_digest_count; i++) {
+        const struct tree_past_digest *past = &inner->past_digests[i % TREE_DIGESTS_KEPT];
+        each(ctx, past->zxid, past->digest);
+    }
+}
+
+void tree_set_fuzzy_until(struct tree *tree, int64_t zxid)
+{
+    tree->private->fuzzy_until = zxid;
 }
 
 /* ---- the whole state ------------------------------------------------------------------------- */

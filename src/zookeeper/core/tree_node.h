@@ -95,6 +95,9 @@ struct tree_private {
     uint32_t epochs_since_complete;
     uint8_t *ahead; /* what tree_load read too much */
     size_t ahead_len;
+    struct tree_past_digest *past_digests; /* a ring, made with its first entry */
+    uint64_t past_digest_count;            /* all that ever came */
+    int64_t fuzzy_until;                   /* zxid; see tree_set_fuzzy_until */
 };
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -256,6 +259,16 @@ static inline void node_will_change(struct tree_private *inner, uint32_t handle)
         snapshot_keep(inner->snapshot, handle);
     }
 }
+
+/* What tree_each_digest tells. */
+struct tree_past_digest {
+    int64_t zxid;
+    uint64_t digest;
+};
+
+/* A whole txn of that zxid has been applied. */
+void tree_keep_digest(struct tree *tree, int64_t zxid);
+void tree_release_digests(struct tree_private *inner);
 
 /* After a change of path, data or stat: the node's part of tree->digest. */
 void tree_digest_node(struct tree *tree, struct znode *node, struct slice path);

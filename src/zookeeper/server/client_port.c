@@ -44,6 +44,10 @@
  * disk. */
 #define REJECTION_LOG_NS UINT64_C(1000000000)
 
+/* An answer to a word counts as packets of this size: NIOServerCnxn.SendBufferWriter, behind a
+ * BufferedWriter. */
+#define FOUR_LETTER_PIECE_BYTES 8192u
+
 #define PARTIAL_KEEP_BYTES 4096
 #define CLOSE_LINGER_MS 2000
 
@@ -58,6 +62,7 @@ struct client_conn {
     struct tcp_address peer;
     uint64_t ip_key;
     uint64_t opened_ns;
+    uint64_t heard_ms;
     bool is_closing;      /* tcp_close was called */
     uint32_t four_letter; /* the word whose argument is awaited */
     char ip_text[TCP_ADDRESS_TEXT_MAX];
@@ -244,8 +249,12 @@ static size_t take_four_letter(struct client_conn *client, struct slice bytes)
         return 0;
     }
     struct buffer answer;
+    struct service_stats *stats = &client->node->service->stats;
     buffer_init(&answer, OUTPUT_CLOSE_BYTES);
+    stats->packets_received += 1;
+    client->service.stats.received += 1;
     four_letter_answer(client->node, word, slice_part(bytes, 4, 4 + argument_len), &answer);
+    stats->packets_sent += (answer.len + FOUR_LETTER_PIECE_BYTES - 1) / FOUR_LETTER_PIECE_BYTES;
     buffer_append(tcp_output(client->stream), buffer_slice(&answer));
     buffer_release(&answer);
     client_close(client, CLOSE_LINGER_MS);
@@ -285,6 +294,7 @@ static struct slice take_frames(struct client_conn *client, struct slice bytes)
     const struct zk_outbox *outbox = &client->node->outbox;
     struct zk_event event = node_event(client->node, ZK_EVENT_FRAME);
     event.conn = &client->service;
+    client->heard_ms = event.now_ms;
     size_t output_max = client->node->service_config.output_bytes_max;
     size_t start = outbox->bytes.len;
     while (bytes.len > 0 && may_read(client)) {
@@ -417,6 +427,7 @@ void client_port_perform(struct node *node, const struct zk_effect *effect)
         return;
     case ZK_EFFECT_PERSIST:
     case ZK_EFFECT_AUDIT:
+    case ZK_EFFECT_ALARM:
     case ZK_EFFECT_PEER:
         break;
     }
@@ -580,6 +591,16 @@ uint64_t client_port_expire(struct node *node, uint64_t now_ns)
         }
     }
     return timeout_ns / 4;
+}
+
+uint64_t client_port_expires_ms(const struct service_conn *conn)
+{
+    const struct client_conn *client = conn->host;
+    int32_t sessionless_ms = client->node->config.sessionless_timeout_ms;
+    uint64_t step_ms = (uint64_t)MAX(sessionless_ms, 1);
+    uint64_t heard_ms = MAX(client->heard_ms, client->opened_ns / 1000000);
+    int32_t timeout_ms = conn->is_established ? conn->session_timeout_ms : sessionless_ms;
+    return ((heard_ms + (uint64_t)timeout_ms) / step_ms + 1) * step_ms;
 }
 
 struct tcp_address node_client_address(const struct node *node)

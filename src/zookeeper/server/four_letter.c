@@ -92,6 +92,13 @@ static bool is_allowed(const struct node *node, const char *name)
     return false;
 }
 
+/* A leader with leaderServes=no is not given to the client port at all upstream (Leader.lead); its
+ * admin server has it. */
+static bool takes_clients(const struct node *node)
+{
+    return status_is_serving(node) && node->service->takes_clients;
+}
+
 void four_letter_answer(struct node *node, uint32_t word, struct slice argument, struct buffer *out)
 {
     size_t at = find_word(word);
@@ -104,7 +111,7 @@ void four_letter_answer(struct node *node, uint32_t word, struct slice argument,
         buffer_append_cstr(out, " is not executed because it is not in the whitelist.\n");
         return;
     }
-    if (!words[at].is_always && !status_is_serving(node)) {
+    if (!words[at].is_always && !takes_clients(node)) {
         buffer_append_cstr(out, STATUS_NOT_SERVING "\n");
         return;
     }
@@ -131,7 +138,7 @@ static void answer_isro(struct node *node, struct slice argument, struct buffer 
 {
     (void)argument;
     const char *text = service_is_read_only(node->service) ? "ro" : "rw";
-    buffer_append_cstr(out, status_is_serving(node) ? text : "null");
+    buffer_append_cstr(out, takes_clients(node) ? text : "null");
 }
 
 /* The trace mask selects what Apache's text trace logs; kept so that scripts which set it read it
@@ -159,6 +166,10 @@ static void answer_srst(struct node *node, struct slice argument, struct buffer 
 {
     (void)argument;
     service_stats_reset(node->service);
+    /* StatResetCommand: a leader's, and by this way only; /commands/stat_reset leaves them. */
+    if (node->peer != NULL && node->peer->state == PEER_LEADING) {
+        peer_reset_proposal_sizes(node->peer);
+    }
     buffer_append_cstr(out, "Server stats reset.\n");
 }
 
@@ -169,16 +180,17 @@ static void answer_dirs(struct node *node, struct slice argument, struct buffer 
     put_line(out, "logdir_size: ", status_log_bytes(node));
 }
 
+static void put_digest(void *ctx, int64_t zxid, uint64_t digest)
+{
+    struct buffer *out = ctx;
+    buffer_append_hex(out, (uint64_t)zxid);
+    put_line(out, ": ", (int64_t)digest);
+}
+
 static void answer_hash(struct node *node, struct slice argument, struct buffer *out)
 {
-    const struct tree *tree = &node->service->tree;
     (void)argument;
-    if (tree->config.digest_enabled) {
-        buffer_append_hex(out, (uint64_t)tree->last_processed_zxid);
-        buffer_append_cstr(out, ": ");
-        buffer_append_decimal(out, (int64_t)tree->digest);
-        buffer_append_u8(out, '\n');
-    }
+    tree_each_digest(&node->service->tree, put_digest, out);
 }
 
 static void answer_mntr(struct node *node, struct slice argument, struct buffer *out)
@@ -383,33 +395,181 @@ static void answer_cons(struct node *node, struct slice argument, struct buffer 
 
 /* ---- dump and the watches -------------------------------------------------------------------- */
 
-struct session_dump {
-    struct node *node;
-    struct buffer *out;
-    const struct session_table *sessions;
-    uint64_t bucket_ms; /* whose heading was printed last */
-    bool has_heading;
+/* Sessions or connections, by the moment when they end: ExpiryQueue.dump. */
+struct expiring {
+    uint64_t expires_ms;
+    int64_t session_id;
+    const struct tcp_address *peer; /* NULL: it is a session */
 };
 
-static void count_bucket(void *ctx, const struct session *session)
+struct expiring_list {
+    struct expiring *items;
+    size_t count;
+    size_t cap;
+    bool is_local; /* sessions: of which kind are gathered; `is_any`: both */
+    bool is_any;
+};
+
+static void expiring_add(struct expiring_list *list, struct expiring item)
 {
-    (void)session;
-    (*(int64_t *)ctx)++;
+    if (list->count == list->cap) {
+        size_t cap = list->cap == 0 ? 64 : list->cap * 2;
+        list->items = mem_realloc(list->items, list->cap * sizeof list->items[0],
+                                  cap * sizeof list->items[0]);
+        list->cap = cap;
+    }
+    list->items[list->count++] = item;
 }
 
-static void put_session(void *ctx, const struct session *session)
+static int compare_expiring(const void *a, const void *b)
 {
-    struct session_dump *dump = ctx;
-    if (!dump->has_heading || session->expires_ms != dump->bucket_ms) {
-        dump->has_heading = true;
-        dump->bucket_ms = session->expires_ms;
-        buffer_append_decimal(dump->out, status_bucket_size(dump->sessions, session->expires_ms));
-        buffer_append_cstr(dump->out, " expire at ");
-        status_put_date(dump->out, status_monotonic_to_wall_ms(dump->node, session->expires_ms));
-        buffer_append_cstr(dump->out, ":\n");
+    const struct expiring *left = a;
+    const struct expiring *right = b;
+    if (left->expires_ms != right->expires_ms) {
+        return left->expires_ms < right->expires_ms ? -1 : 1;
     }
-    put_hex_field(dump->out, "\t0x", (uint64_t)session->id);
-    buffer_append_cstr(dump->out, "\n");
+    return left->session_id < right->session_id ? -1 : left->session_id > right->session_id;
+}
+
+/* How many, from `at` on, end together? */
+static size_t bucket_len(const struct expiring_list *list, size_t at)
+{
+    size_t end = at;
+    while (end < list->count && list->items[end].expires_ms == list->items[at].expires_ms) {
+        end++;
+    }
+    return end - at;
+}
+
+static void put_expiring(struct buffer *out, const struct expiring *item)
+{
+    if (item->peer != NULL) {
+        char host[TCP_ADDRESS_TEXT_MAX];
+        tcp_address_host_text(item->peer, host);
+        buffer_append_cstr(out, "\tip: /");
+        buffer_append_cstr(out, host);
+        put_field(out, ":", item->peer->port);
+        put_hex_field(out, " sessionId: 0x", (uint64_t)item->session_id);
+    } else {
+        put_hex_field(out, "\t0x", (uint64_t)item->session_id);
+    }
+    buffer_append_u8(out, '\n');
+}
+
+/* Prints the list and frees it. Upstream shows buckets that have become empty, too. */
+static void put_expiring_list(const struct node *node,
+                              struct expiring_list *list,
+                              struct buffer *out)
+{
+    int64_t buckets = 0;
+    if (list->count > 0) {
+        qsort(list->items, list->count, sizeof list->items[0], compare_expiring);
+    }
+    for (size_t i = 0; i < list->count; i += bucket_len(list, i)) {
+        buckets++;
+    }
+    put_field(out, "Sets (", buckets);
+    put_field(out, ")/(", (int64_t)list->count);
+    buffer_append_cstr(out, "):\n");
+    for (size_t i = 0; i < list->count;) {
+        size_t len = bucket_len(list, i);
+        buffer_append_decimal(out, (int64_t)len);
+        buffer_append_cstr(out, " expire at ");
+        status_put_date(out, status_monotonic_to_wall_ms(node, list->items[i].expires_ms));
+        buffer_append_cstr(out, ":\n");
+        for (size_t end = i + len; i < end; i++) {
+            put_expiring(out, &list->items[i]);
+        }
+    }
+    mem_free(list->items, list->cap * sizeof list->items[0]);
+}
+
+static void gather_session(void *ctx, const struct session *session)
+{
+    struct expiring_list *list = ctx;
+    if (list->is_any || session->is_local == list->is_local) {
+        expiring_add(list, (struct expiring){session->expires_ms, session->id, NULL});
+    }
+}
+
+static void put_session_sets(struct node *node, struct expiring_list list, struct buffer *out)
+{
+    buffer_append_cstr(out, "Session ");
+    session_table_each_by_expiry(&node->service->sessions, gather_session, &list);
+    put_expiring_list(node, &list, out);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const int64_t *left = a;
+    const int64_t *right = b;
+    return *left < *right ? -1 : *left > *right;
+}
+
+/* All that the tree knows. (UpgradeableSessionTracker.dumpSessions; a read-only server's own
+ * sessions are among them upstream, and belong to nobody else here.) */
+static void put_global_sessions(const struct node *node, struct buffer *out)
+{
+    struct expiring_list own = {.is_any = true};
+    struct u64_map timeouts;
+    size_t position = 0;
+    uint64_t id = 0;
+    uint64_t timeout_ms = 0;
+    u64_map_init(&timeouts);
+    while (u64_map_next(&node->service->tree.sessions, &position, &id, &timeout_ms)) {
+        u64_map_put(&timeouts, id, timeout_ms);
+    }
+    if (service_is_read_only(node->service) && !node->config.local_sessions_enabled) {
+        session_table_each_by_expiry(&node->service->sessions, gather_session, &own);
+    }
+    for (size_t i = 0; i < own.count; i++) {
+        const struct session *session = session_table_find(&node->service->sessions,
+                                                           own.items[i].session_id);
+        u64_map_put(&timeouts, (uint64_t)session->id, (uint64_t)session->timeout_ms);
+    }
+    mem_free(own.items, own.cap * sizeof own.items[0]);
+    size_t count = timeouts.count;
+    int64_t *ids = mem_alloc((count + 1) * sizeof *ids);
+    position = 0;
+    for (size_t i = 0; u64_map_next(&timeouts, &position, &id, &timeout_ms); i++) {
+        ids[i] = (int64_t)id;
+    }
+    qsort(ids, count, sizeof *ids, compare_ids);
+    put_field(out, "Global Sessions(", (int64_t)count);
+    buffer_append_cstr(out, "):\n");
+    for (size_t i = 0; i < count; i++) {
+        put_hex_field(out, "0x", (uint64_t)ids[i]);
+        u64_map_get(&timeouts, (uint64_t)ids[i], &timeout_ms);
+        put_field(out, "\t", (int32_t)timeout_ms);
+        buffer_append_cstr(out, "ms\n");
+    }
+    mem_free(ids, (count + 1) * sizeof *ids);
+    u64_map_release(&timeouts);
+}
+
+/* Who has which tracker: SessionTrackerImpl alone, LeaderSessionTracker, LearnerSessionTracker. */
+static void put_sessions(struct node *node, struct buffer *out)
+{
+    bool may_be_local = node->peer != NULL && node->config.local_sessions_enabled;
+    if (may_be_local) {
+        buffer_append_cstr(out, "Local ");
+        put_session_sets(node, (struct expiring_list){.is_local = true}, out);
+    }
+    if (node->service->mode != SERVICE_OWNER) {
+        put_global_sessions(node, out);
+        return;
+    }
+    buffer_append_cstr(out, may_be_local ? "Global " : "");
+    put_session_sets(node, (struct expiring_list){.is_any = !may_be_local}, out);
+}
+
+static void gather_connection(void *ctx,
+                              struct service_conn *conn,
+                              const struct tcp_address *peer,
+                              size_t queued_bytes)
+{
+    (void)queued_bytes;
+    expiring_add(ctx, (struct expiring){client_port_expires_ms(conn), conn->session_id, peer});
 }
 
 static void put_ephemeral(void *ctx, struct slice path)
@@ -420,13 +580,18 @@ static void put_ephemeral(void *ctx, struct slice path)
     buffer_append_u8(out, '\n');
 }
 
+struct owner_dump {
+    const struct tree *tree;
+    struct buffer *out;
+};
+
 static void put_owner(void *ctx, int64_t session_id, uint64_t count)
 {
-    struct session_dump *dump = ctx;
+    const struct owner_dump *dump = ctx;
     (void)count;
     put_hex_field(dump->out, "0x", (uint64_t)session_id);
     buffer_append_cstr(dump->out, ":\n");
-    tree_each_ephemeral(&dump->node->service->tree, session_id, put_ephemeral, dump->out);
+    tree_each_ephemeral(dump->tree, session_id, put_ephemeral, dump->out);
 }
 
 static void count_owner(void *ctx, int64_t session_id, uint64_t count)
@@ -438,24 +603,19 @@ static void count_owner(void *ctx, int64_t session_id, uint64_t count)
 
 static void answer_dump(struct node *node, struct slice argument, struct buffer *out)
 {
-    const struct service *service = node->service;
-    struct session_dump dump = {.node = node, .out = out, .sessions = &service->sessions};
-    int64_t sessions = 0;
-    int64_t owners = 0;
+    struct owner_dump owners = {.tree = &node->service->tree, .out = out};
+    struct expiring_list connections = {0};
+    int64_t owner_count = 0;
     (void)argument;
-    session_table_each_by_expiry(&service->sessions, count_bucket, &sessions);
-    tree_each_ephemeral_owner(&service->tree, count_owner, &owners);
-    put_field(out, "SessionTracker dump:\nSession Sets (", status_bucket_count(&service->sessions));
-    put_field(out, ")/(", sessions);
+    buffer_append_cstr(out, "SessionTracker dump:\n");
+    put_sessions(node, out);
+    tree_each_ephemeral_owner(owners.tree, count_owner, &owner_count);
+    put_field(out, "ephemeral nodes dump:\nSessions with Ephemerals (", owner_count);
     buffer_append_cstr(out, "):\n");
-    session_table_each_by_expiry(&service->sessions, put_session, &dump);
-    put_field(out, "ephemeral nodes dump:\nSessions with Ephemerals (", owners);
-    buffer_append_cstr(out, "):\n");
-    tree_each_ephemeral_owner(&service->tree, put_owner, &dump);
-    put_field(out, "Connections dump:\nConnections Sets (", node->client_count == 0 ? 0 : 1);
-    put_field(out, ")/(", (int64_t)node->client_count);
-    buffer_append_cstr(out, "):\n");
-    put_connections(node, true, out);
+    tree_each_ephemeral_owner(owners.tree, put_owner, &owners);
+    buffer_append_cstr(out, "Connections dump:\nConnections ");
+    client_port_each(node, gather_connection, &connections);
+    put_expiring_list(node, &connections, out);
 }
 
 static void answer_wchs(struct node *node, struct slice argument, struct buffer *out)

@@ -86,6 +86,9 @@ void node_perform_effects(struct node *node)
                 node->on_audit(node->ctx, zk_effect_bytes(&node->outbox, &effect));
             }
             break;
+        case ZK_EFFECT_ALARM:
+            LOG("server", LOG_ERROR, "%.*s", LOG_SLICE(zk_effect_bytes(&node->outbox, &effect)));
+            break;
         case ZK_EFFECT_SEND:
         case ZK_EFFECT_CLOSE:
         case ZK_EFFECT_PAUSE:

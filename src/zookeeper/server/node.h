@@ -193,6 +193,10 @@ void client_port_each(struct node *node,
                                    size_t queued_bytes),
                       void *ctx);
 
+/* When the connection would be closed if it said nothing more, by Apache's reckoning: monotonic ms,
+ * a multiple of nio.sessionlessCnxnTimeout. */
+uint64_t client_port_expires_ms(const struct service_conn *conn);
+
 /* One SEND, CLOSE, PAUSE or RESUME. */
 void client_port_perform(struct node *node, const struct zk_effect *effect);
 

@@ -248,7 +248,7 @@ static const struct {
     {"large_requests_rejected", NODE(stats.large_requests_rejected)},
     {"watch_bytes", NODE(stats.watch_bytes)},
     {"sync_processor_request_queued", SERVICE(commits)},
-    {"commit_count", SERVICE(commits)},
+    {"commit_count", PEER(commits)},
     {"snap_count", PEER(snapshots_sent)},
     {"snapshot_error_count", NODE(stats.snapshot_errors)},
     {"restore_error_count", NODE(stats.restore_errors)},

@@ -95,37 +95,6 @@ void status_reset_connections(struct node *node)
     }
 }
 
-struct bucket_count {
-    uint64_t wanted_ms;
-    uint64_t last_ms;
-    int64_t sessions;
-    int64_t buckets;
-};
-
-static void count_session(void *ctx, const struct session *session)
-{
-    struct bucket_count *count = ctx;
-    count->sessions += session->expires_ms == count->wanted_ms ? 1 : 0;
-    if (count->buckets == 0 || session->expires_ms != count->last_ms) {
-        count->last_ms = session->expires_ms;
-        count->buckets++;
-    }
-}
-
-int64_t status_bucket_size(const struct session_table *sessions, uint64_t expires_ms)
-{
-    struct bucket_count count = {.wanted_ms = expires_ms};
-    session_table_each_by_expiry(sessions, count_session, &count);
-    return count.sessions;
-}
-
-int64_t status_bucket_count(const struct session_table *sessions)
-{
-    struct bucket_count count = {0};
-    session_table_each_by_expiry(sessions, count_session, &count);
-    return count.buckets;
-}
-
 struct watch_count {
     struct slice last_path;
     struct status_watches *watches;

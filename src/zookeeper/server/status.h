@@ -36,10 +36,6 @@ void status_environment(struct runtime *runtime,
                         void (*entry)(void *ctx, const char *name, const char *value),
                         void *ctx);
 
-/* Sessions that share one expiry bucket, and how many buckets there are. */
-int64_t status_bucket_size(const struct session_table *sessions, uint64_t expires_ms);
-int64_t status_bucket_count(const struct session_table *sessions);
-
 /* A monotonic time of this node as wall clock. */
 int64_t status_monotonic_to_wall_ms(const struct node *node, uint64_t monotonic_ms);
 

@@ -362,6 +362,9 @@ int snapshot_file_load(struct runtime *runtime,
     /* Replay begins above the name's zxid even when the tail tells a later one: Apache's snapshots
      * are fuzzy (FileSnap.deserialize). */
     tree->last_processed_zxid = info->name_zxid;
+    if (info->has_digest && info->digest_zxid > info->name_zxid) {
+        tree_set_fuzzy_until(tree, info->digest_zxid);
+    }
     return 0;
 }
 
