@@ -557,6 +557,44 @@ def test_reconfig_writes_its_files(ensemble, client):
     assert one.mode(removed) == "follower"
 
 
+def is_listening(port, host="127.0.0.1"):
+    try:
+        socket.create_connection((host, port), 2).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("role", ["leader", "follower"])
+def test_reconfig_moves_the_client_port(ensemble, client, role):
+    """The old port is closed, the new one open; who is connected stays, and who knows both comes back."""
+    one = ensemble(cfg={"reconfigEnabled": "true", "skipACL": "yes"}).start()
+    moved = one.leader() if role == "leader" else one.followers()[0]
+    line = one.server_lines()[f"server.{moved}"].split(";")[0]
+    old, new = one.network.address(moved)[3], free_port()
+    user = client(f"127.0.0.1:{old},127.0.0.1:{new}")
+    states = []
+    user.add_listener(states.append)
+    user.create("/before", ephemeral=True)
+    user.reconfig(joining=f"server.{moved}={line};{new}", leaving=None, new_members=None)
+    wait_for(lambda: is_listening(new) and is_listening(new, "::1") and not is_listening(old), "the port moves", 10)
+    assert states == [] and user.set("/before", b"x")
+    newcomer = client(f"127.0.0.1:{new}")
+    newcomer.sync("/")
+    assert newcomer.get("/before")[0] == b"x"
+    session = user.client_id[0]
+    # Served where it was, at a port that is taken: it says so, and keeps whom it has.
+    with socket.create_server(("0.0.0.0", free_port())) as other:
+        port = other.getsockname()[1]
+        user.reconfig(joining=f"server.{moved}={line};0.0.0.0:{port}", leaving=None, new_members=None)
+        said = f"cannot listen for clients on 0.0.0.0:{port}"
+        wait_for(lambda: said in one.servers[moved].logs(), "it says so", 10)
+        assert not is_listening(new) and user.set("/before", b"y")
+    user.reconfig(joining=f"server.{moved}={line};127.0.0.1:{new}", leaving=None, new_members=None)
+    wait_for(lambda: is_listening(new) and not is_listening(new, "::1"), "the port comes back", 10)
+    assert user.client_id[0] == session and newcomer.get("/before")[0] == b"y"
+
+
 def test_an_administrator_reconfigures(ensemble):
     """By zkCli.sh: remove, add, all members from a file, what is refused, sync and whoami."""
     one = ensemble(cfg={"reconfigEnabled": "true", "skipACL": "yes"}).start()

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "runtime/log.h"
 
-#define BACKLOG 64
 #define HOST_MAX 256
 
 struct place {
@@ -51,10 +50,10 @@ static void on_accept(struct tcp_stream *stream, void *ctx)
 static int bind_to(struct place *place, const struct tcp_address *address)
 {
     const struct own_listener_options *options = &place->owner->options;
-    struct tcp_listen_options how = {.backlog = BACKLOG, .reuse_address = true};
+    struct tcp_listen_options how = {.backlog = options->backlog, .reuse_address = true};
     int error = tcp_listen(options->runtime, address, &how, on_accept, place, &place->listener);
     if (error == 0) {
-        LOG("quorum", LOG_INFO, "Listening for %s on %s:%u", options->purpose,
+        LOG(options->module, LOG_INFO, "Listening for %s on %s:%u", options->purpose,
             place->host[0] == '\0' ? "0.0.0.0" : place->host, place->port);
     }
     return error;
@@ -96,7 +95,7 @@ static void try_later(struct place *place, const char *why)
     errmsg_set(&text, 0, "Cannot listen for %s on %s:%u: %s", options->purpose, place->host,
                place->port, why);
     bool is_last = options->bind_attempts > 0 && place->failures >= options->bind_attempts;
-    LOG("quorum", place->failures == 1 || is_last ? LOG_ERROR : LOG_DEBUG, "%s", text.text);
+    LOG(options->module, place->failures == 1 || is_last ? LOG_ERROR : LOG_DEBUG, "%s", text.text);
     if (is_last && options->on_failed != NULL) {
         options->on_failed(options->ctx, text.text);
         return;

@@ -13,11 +13,16 @@
 
 #define OWN_LISTENER_RETRY_MS 1000
 
+/* Of ports for servers, which are few. */
+#define OWN_LISTENER_BACKLOG 64
+
 struct own_listener;
 
 struct own_listener_options {
     struct runtime *runtime;
+    const char *module;     /* of the lines in the log */
     const char *purpose;    /* "elections": for the log and for sentences */
+    int backlog;            /* as tcp_listen's */
     uint32_t bind_attempts; /* of a name; 0: for ever */
     void (*on_accept)(struct tcp_stream *stream, void *ctx); /* as tcp_listen's */
     void (*on_failed)(void *ctx, const char *text); /* the attempts are used up; may be NULL */

@@ -35,7 +35,13 @@ int quorum_listen_begin(struct quorum_port *port, struct errmsg *message)
     int error = 0;
     if (port->listener == NULL) {
         const struct own_listener_options options = {
-            .runtime = node->runtime, .purpose = "learners", .on_accept = on_accept, .ctx = port};
+            .runtime = node->runtime,
+            .module = "quorum",
+            .purpose = "learners",
+            .backlog = OWN_LISTENER_BACKLOG,
+            .on_accept = on_accept,
+            .ctx = port,
+        };
         port->listener = own_listener_create(&options);
     }
     for (uint32_t i = 0; own != NULL && error == 0 && i < own->address_count; i++) {
