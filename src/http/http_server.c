@@ -270,6 +270,8 @@ static bool make_socket_address(const char *address,
     return true;
 }
 
+/* MHD_OPTION_LISTENING_ADDRESS_REUSE stays away: with 1 it is SO_REUSEPORT, and several servers
+ * would share the port. Without it the library sets SO_REUSEADDR, so that a restart can bind. */
 static int start_daemon(struct http_server *server, const struct http_server_options *options)
 {
     struct sockaddr_storage address;
@@ -283,8 +285,8 @@ static int start_daemon(struct http_server *server, const struct http_server_opt
         flags, options->port, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR,
         (struct sockaddr *)(void *)&address, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)((options->idle_timeout_ms + 999) / 1000), MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_END);
+        (unsigned)((options->idle_timeout_ms + 999) / 1000), MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return errno == EADDRINUSE ? ERR_IN_USE : errno == EACCES ? ERR_ACCESS : ERR_IO;
     }

@@ -471,6 +471,22 @@ def test_inner_port_in_use(ensemble, which):
     assert status != 0 and "in use" in tail, tail
 
 
+def test_admin_port_in_use(ensemble, client):
+    """Three servers with one admin port: the first has it, the others warn and serve; their metrics they must have."""
+    port = free_port()
+    one = ensemble(cfg={"admin.enableServer": "true", "admin.serverPort": port})
+    one.start()
+    words = f"Problem starting AdminServer on address 0.0.0.0, port {port} and command URL /commands"
+    assert sum(words in server.logs() for server in one.servers.values()) == 2
+    client(one.hosts).create("/served")
+    one.servers[1].kill()
+    with socket.create_server(("0.0.0.0", free_port())) as other:
+        one.servers[1].cfg.update({"metricsProvider.httpPort": other.getsockname()[1], "metricsProvider.className":
+                                   "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"})
+        status, tail = failing_start(one, 1)
+    assert status == 1 and "metricsProvider.httpPort" in tail, tail
+
+
 def test_full_disk_of_a_follower(ensemble, client, tmp_path):
     """It ends with exit code 10 and says why; the others go on; with room it comes back."""
     small = tmp_path / "server1"
