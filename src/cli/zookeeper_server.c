@@ -236,6 +236,9 @@ static int start_failed(const struct node *node, const char *why)
     case NODE_START_PORT:
         fprintf(stderr, "Unexpected exception, exiting abnormally\n%s\n", why);
         return EXIT_UNEXPECTED;
+    case NODE_START_ELECTION_PORT:
+        fprintf(stderr, "Unexpected exception, exiting abnormally\n%s\n", why);
+        return NODE_EXIT_ELECTION_PORT;
     }
     UNREACHABLE();
 }

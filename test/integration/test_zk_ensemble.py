@@ -439,6 +439,14 @@ def test_many_strangers_keep_nobody_out(ensemble, client):
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def is_listening(port, host="127.0.0.1"):
+    try:
+        socket.create_connection((host, port), 2).close()
+    except OSError:
+        return False
+    return True
+
+
 def failing_start(one, member_id):
     server = one.servers[member_id]
     server.start(wait=False)
@@ -462,13 +470,50 @@ def test_wrong_myid(ensemble, text, words):
     assert status == 2 and words in tail, tail
 
 
-@pytest.mark.parametrize("which", ["quorum", "election"])
-def test_inner_port_in_use(ensemble, which):
-    one = ensemble()
-    _, quorum, election, _ = one.network.address(1)
-    with socket.create_server(("127.0.0.1", quorum if which == "quorum" else election)):
+@pytest.mark.parametrize("attempts", [None, 1, 2])
+def test_election_port_in_use(ensemble, attempts):
+    """As often as electionPortBindRetry says, a second apart; then exit code 14."""
+    one = ensemble(cfg={} if attempts is None else {"electionPortBindRetry": attempts})
+    port = one.network.address(1)[2]
+    with socket.create_server(("127.0.0.1", port)):
+        begin = time.monotonic()
         status, tail = failing_start(one, 1)
-    assert status != 0 and "in use" in tail, tail
+        passed = time.monotonic() - begin
+    attempts = attempts or 3
+    assert status == 14 and tail.count(f"127.0.0.1:{port}: Address already in use") >= attempts, tail
+    assert attempts - 1 <= passed < attempts + 2
+
+
+def test_election_port_comes_free(ensemble):
+    one = ensemble(cfg={"electionPortBindRetry": 0})
+    said = f"cannot listen for elections on 127.0.0.1:{one.network.address(1)[2]}: Address already in use"
+    with socket.create_server(("127.0.0.1", one.network.address(1)[2])):
+        one.start(wait=False)
+        wait_for(lambda: one.servers[1].logs().count(said) >= 4, "more tries than there are by default", 10)
+    wait_for(lambda: is_listening(one.network.address(1)[2]), "the port", 5)
+    one.wait_serving()
+
+
+def test_quorum_port_in_use(ensemble):
+    """Who follows needs none; it is opened when it can be."""
+    one = ensemble()
+    port = one.network.address(1)[1]
+    said = f"cannot listen for learners on 127.0.0.1:{port}: Address already in use"
+    with socket.create_server(("127.0.0.1", port)):
+        one.start(2, 3)
+        one.start(1)
+        assert one.mode(1) == "follower"
+        wait_for(lambda: one.servers[1].logs().count(said) >= 3, "a warning each time", 10)
+    wait_for(lambda: f"Listening for learners on 127.0.0.1:{port}" in one.servers[1].logs(), "the port", 5)
+    assert one.mode(1) == "follower"
+
+
+def test_address_of_another_host(ensemble):
+    one = ensemble(cfg={"electionPortBindRetry": 1})
+    _, quorum, election, port = one.network.address(1)
+    one.servers[1].cfg["server.1"] = f"192.0.2.1:{quorum}:{election};{port}"
+    status, tail = failing_start(one, 1)
+    assert status == 14 and f"192.0.2.1:{election}: Cannot assign requested address. " in tail, tail
 
 
 def test_admin_port_in_use(ensemble, client):
@@ -571,14 +616,6 @@ def test_reconfig_writes_its_files(ensemble, client):
     one.servers[removed].start(wait=False)
     one.wait_serving(timeout=30)
     assert one.mode(removed) == "follower"
-
-
-def is_listening(port, host="127.0.0.1"):
-    try:
-        socket.create_connection((host, port), 2).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("role", ["leader", "follower"])

@@ -31,6 +31,7 @@ static struct own_listener *listener_of(struct node *node)
             .runtime = node->runtime,
             .module = "client",
             .purpose = "clients",
+            .advice = "change the own server line",
             .backlog = node->config.client_port_listen_backlog,
             .bind_attempts = 1,
             .on_accept = on_accept,
@@ -72,8 +73,9 @@ int client_listen_begin(struct node *node, struct errmsg *message)
                           port);
     }
     if (error != 0) {
-        return errmsg_set(message, error, "clientPort: cannot listen on %s:%u: %s (%s)", shown,
-                          port, error_text(error), runtime_error_detail());
+        const char *detail = runtime_error_detail();
+        return errmsg_set(message, error, "clientPort: cannot listen on %s:%u: %s", shown, port,
+                          detail[0] == '\0' ? error_text(error) : detail);
     }
     return 0;
 }

@@ -22,9 +22,6 @@
 /* Upstream's numbers, which no key changes. */
 #define ELECTION_FINALIZE_MS 200
 
-/* Apache's exit code when the election port cannot be bound. */
-#define EXIT_CODE_QUORUM_PORT 14
-
 /* ---- the election port's callbacks ----------------------------------------------------------- */
 
 static void step_election(struct ensemble *ensemble,
@@ -61,7 +58,7 @@ static void on_election_down(void *ctx, int64_t server_id)
 static void on_election_failed(void *ctx, const char *text)
 {
     struct ensemble *ensemble = ctx;
-    ensemble->node->exit_code = EXIT_CODE_QUORUM_PORT;
+    ensemble->node->exit_code = NODE_EXIT_ELECTION_PORT;
     node_fail(ensemble->node, text);
 }
 
@@ -131,9 +128,11 @@ int ensemble_start(struct node *node, struct errmsg *message)
 {
     struct ensemble *ensemble = node->ensemble;
     int error = election_port_open(ensemble->election_port, message);
-    if (error == 0) {
-        error = quorum_port_open(ensemble->quorum_port, message);
+    if (error != 0) {
+        node->start_stage = NODE_START_ELECTION_PORT;
+        return error;
     }
+    error = quorum_port_open(ensemble->quorum_port, message);
     if (error != 0) {
         return error;
     }

@@ -31,10 +31,14 @@ enum node_state {
 };
 
 /* What node_start was about to do when it failed. */
+/* Apache's exit code when the election port cannot be bound (UNABLE_TO_BIND_QUORUM_PORT). */
+#define NODE_EXIT_ELECTION_PORT 14
+
 enum node_start_stage {
     NODE_START_DATA_DIR,
     NODE_START_LOAD, /* reading the data, writing a first snapshot */
     NODE_START_PORT,
+    NODE_START_ELECTION_PORT,
 };
 
 struct client_conn;    /* client_port.c */
