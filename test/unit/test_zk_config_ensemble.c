@@ -177,6 +177,8 @@ static void test_what_makes_an_ensemble(void **state)
                   "Observers w/o quorum");
     check_refused(BASE "clientPort=2181\nstandaloneEnabled=false\nserver.1=a:1:2:observer\n", "1",
                   "number of participants should be >0");
+    check_refused(BASE "clientPort=2181\nstandaloneEnabled=false\n", "1",
+                  "number of participants should be >0");
     check_loaded(BASE "clientPort=2181\n" THREE "server.4=d:1:2\n", "1");
     assert_non_null(strstr(warnings, "consider an odd number"));
     zk_config_release(&config);

@@ -18,6 +18,9 @@
 #define FACTOR_DIGITS_MAX 9
 #define NEXT_SUFFIX ".dynamic.next"
 
+static const char without_voters[] =
+    "standaloneEnabled = false then number of participants should be >0";
+
 /* ---- collecting ------------------------------------------------------------------------------ */
 
 void config_members_init(struct config_members *members)
@@ -180,9 +183,10 @@ static int read_members(struct zk_config *config,
                         const struct config_surroundings *around)
 {
     if (config->dynamic_config_file[0] == '\0') {
-        return members->text.len == 0 ? 0
-                                      : parse_members(buffer_slice(&members->text), around->name,
-                                                      around, &config->members);
+        if (members->text.len == 0) {
+            return config->standalone_enabled ? 0 : fault(around, around->name, without_voters);
+        }
+        return parse_members(buffer_slice(&members->text), around->name, around, &config->members);
     }
     if (members->first_key[0] != '\0') {
         return errmsg_set(around->message, ERR_CONFIG,
@@ -220,8 +224,7 @@ static int check_members(struct zk_config *config, const struct config_surroundi
     uint32_t voters = quorum_config_voter_count(config->members);
     uint32_t observers = config->members->server_count - voters;
     if (voters == 0 && !config->standalone_enabled) {
-        return fault(around, around->name,
-                     "standaloneEnabled = false then number of participants should be >0");
+        return fault(around, around->name, without_voters);
     }
     if (voters == 0 && observers > 0) {
         return fault(around, around->name,
