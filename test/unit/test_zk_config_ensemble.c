@@ -141,6 +141,28 @@ static void test_client_port_of_the_server_line(void **state)
     zk_config_release(&config);
     check_loaded(BASE "clientPort=2183\nserver.1=a:1:2\nserver.2=h2:2888:3888;2183\n", "2");
     zk_config_release(&config);
+    /* Two texts of one address are one address. */
+    static const struct {
+        const char *said;
+        const char *own;
+    } same[] = {
+        {"localhost", "127.0.0.1"},
+        {"127.0.0.1", "localhost"},
+        {"::1", "[0:0:0:0:0:0:0:1]"},
+        {"::ffff:10.0.0.1", "10.0.0.1"},
+    };
+    char lines[256];
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        snprintf(lines, sizeof lines,
+                 "dataDir=%%s\ninitLimit=10\nsyncLimit=5\nclientPort=2183\nclientPortAddress=%s\n"
+                 "server.1=a:1:2\nserver.2=b:1:2;%s:2183\n",
+                 same[i].said, same[i].own);
+        check_loaded(lines, "2");
+        zk_config_release(&config);
+    }
+    check_refused(BASE "clientPort=2183\nclientPortAddress=127.0.0.2\nserver.1=a:1:2\n"
+                       "server.2=b:1:2;localhost:2183\n",
+                  "2", "is different from client address found in dynamic file");
     check_refused(BASE "clientPort=2184\nserver.1=a:1:2\nserver.2=h2:2888:3888;2183\n", "2",
                   "is different from client address found in dynamic file");
 }
