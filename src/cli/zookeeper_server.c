@@ -291,8 +291,9 @@ static int serve(struct zookeeper_process *zookeeper)
         return exit_code;
     }
     uint16_t port = node_client_address(node).port;
-    LOG("server", LOG_INFO, "serving on port %u, pid %d, started in %" PRIu64 " us", port,
-        (int)getpid(), (runtime_now_ns(process->runtime) - node->start_ns) / 1000);
+    LOG("server", LOG_INFO, "serving on port %u%s, pid %d, started in %" PRIu64 " us", port,
+        port == 0 ? " (no client port)" : "", (int)getpid(),
+        (runtime_now_ns(process->runtime) - node->start_ns) / 1000);
     audit_process(&node->config, "serverStart", "success");
     if (companion != NULL) {
         companion->started(companion, process->runtime, &node->config, port);

@@ -470,6 +470,31 @@ def test_wrong_myid(ensemble, text, words):
     assert status == 2 and words in tail, tail
 
 
+def test_member_300_without_a_client_port(ensemble, client):
+    """It elects and keeps the data; a version in zoo.cfg itself is the configuration's."""
+    one = ensemble()
+    silent = one.servers[1]
+    for server in one.servers.values():
+        server.cfg["server.300"] = server.cfg.pop("server.1").split(";")[0]
+        server.cfg["version"] = "100000000"
+    make_ready = silent.prepare
+
+    def prepare():
+        make_ready()
+        (silent.data_dir / "myid").write_text("300\n", encoding="ascii")
+
+    silent.prepare = prepare
+    one.start(2, 3, wait=False)
+    silent.start(wait=False)
+    wait_for(lambda: "300" in silent.logs() and {one.mode(2), one.mode(3)} <= {"follower", "leader"}, "a quorum", 30)
+    one.servers[2].kill()
+    user = client(one.servers[3].hosts)
+    user.retry(user.create, "/kept")
+    assert user.get("/zookeeper/config")[0].endswith(b"\nversion=100000000")
+    assert not is_listening(one.network.address(1)[3]) and silent.alive
+    assert "no client port" in silent.logs()
+
+
 @pytest.mark.parametrize("attempts", [None, 1, 2])
 def test_election_port_in_use(ensemble, attempts):
     """As often as electionPortBindRetry says, a second apart; then exit code 14."""

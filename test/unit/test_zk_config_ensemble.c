@@ -173,7 +173,10 @@ static void test_myid(void **state)
     check_refused(BASE "clientPort=2181\n" THREE, NULL, "myid file is missing");
     check_refused(BASE "clientPort=2181\n" THREE, "two\n", "serverid two is not a number");
     check_refused(BASE "clientPort=2181\n" THREE, "", "is not a number");
-    check_refused(BASE "clientPort=2181\n" THREE, "256", "out of range");
+    /* A number above 255 is too large for extended types alone. */
+    check_loaded(BASE "clientPort=2181\n" THREE "server.300=h4:1:2\n", "300");
+    assert_int_equal(config.server_id, 300);
+    zk_config_release(&config);
     check_refused(BASE "clientPort=2181\n" THREE, "-1", "out of range");
     check_refused(BASE "clientPort=2181\nextendedTypesEnabled=true\n" THREE, "255", "out of range");
     check_refused(BASE "clientPort=2181\n" THREE, "4", "My id 4 not in the peer list");
@@ -209,6 +212,34 @@ static void test_what_makes_an_ensemble(void **state)
     check_refused(BASE "clientPort=2181\nserver.1=a:1\nserver.2=b:1:2\n", "1",
                   "server.1=a:1: does not have the form");
     check_refused(BASE "clientPort=2181\nelectionAlg=2\n" THREE, "1", "Only 3 is supported");
+}
+
+static void test_without_a_client_port(void **state)
+{
+    (void)state;
+    check_loaded(BASE THREE, "1");
+    assert_true(config.is_ensemble);
+    assert_int_equal(config.client_port, 0);
+    assert_non_null(strstr(warnings, "serves no clients"));
+    zk_config_release(&config);
+    check_refused(BASE, NULL, "clientPort is not set");
+    check_refused(BASE "clientPortAddress=127.0.0.1\n" THREE, "1", "clientPort is not set");
+}
+
+static void test_version_in_zoo_cfg(void **state)
+{
+    (void)state;
+    check_loaded(BASE "clientPort=2181\nversion=100000000\n" THREE, "1");
+    assert_int_equal(config.members->version, 0x100000000);
+    zk_config_release(&config);
+    check_loaded(BASE "clientPort=2181\nversion=100000000\n", NULL);
+    assert_false(config.is_ensemble);
+    check_refused(BASE "clientPort=2181\nversion=xyz\n" THREE, "1", "not a hexadecimal number");
+    write_file("zoo.cfg.dynamic.100000a5f", THREE);
+    check_loaded(
+        BASE "clientPort=2181\nversion=7\ndynamicConfigFile=%s/zoo.cfg.dynamic.100000a5f\n", "1");
+    assert_int_equal(config.members->version, 0x100000a5f);
+    zk_config_release(&config);
 }
 
 static void test_roles_groups_and_addresses(void **state)
@@ -299,6 +330,8 @@ int main(void)
         cmocka_unit_test(test_client_port_of_the_server_line),
         cmocka_unit_test(test_myid),
         cmocka_unit_test(test_what_makes_an_ensemble),
+        cmocka_unit_test(test_without_a_client_port),
+        cmocka_unit_test(test_version_in_zoo_cfg),
         cmocka_unit_test(test_roles_groups_and_addresses),
         cmocka_unit_test(test_dynamic_file),
         cmocka_unit_test(test_numbers),

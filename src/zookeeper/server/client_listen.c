@@ -48,6 +48,9 @@ static struct own_listener *listener_of(struct node *node)
 int client_listen_begin(struct node *node, struct errmsg *message)
 {
     struct tcp_address numeric;
+    if (node->config.client_port == 0) {
+        return 0;
+    }
     const char *host = node->config.client_port_address;
     uint16_t port = node->config.client_port < 0 ? 0 : (uint16_t)node->config.client_port;
     if (host[0] != '\0' && !tcp_address_parse(slice_of_cstr(host), port, &numeric)) {

@@ -13,7 +13,7 @@
 
 #include "base/text.h"
 
-#define SERVER_ID_MAX 255
+/* The session ids of extended types have room for no more (EphemeralType.validateServerID). */
 #define SERVER_ID_MAX_EXTENDED 254
 #define MYID_BYTES_MAX ((size_t)4096)
 #define FACTOR_DIGITS_MAX 9
@@ -50,7 +50,8 @@ bool config_members_add(struct config_members *members, struct slice key, struct
     if (buffer_room(&members->text) < 2 * (key.len + value.len) + 2) {
         return false;
     }
-    if (members->first_key[0] == '\0') {
+    /* Beside dynamicConfigFile a version alone is no fault, and counts for nothing. */
+    if (members->first_key[0] == '\0' && !slice_equal_cstr(key, "version")) {
         snprintf(members->first_key, sizeof members->first_key, "%.*s", (int)key.len,
                  (const char *)key.ptr);
     }
@@ -254,7 +255,7 @@ static int read_myid(struct zk_config *config, const struct config_surroundings 
     struct buffer text;
     struct slice line;
     struct slice rest;
-    int64_t most = config->extended_types_enabled ? SERVER_ID_MAX_EXTENDED : SERVER_ID_MAX;
+    int64_t most = config->extended_types_enabled ? SERVER_ID_MAX_EXTENDED : INT64_MAX;
     snprintf(path, sizeof path, "%s/myid", config->data_dir);
     if (path_stat(around->runtime, path, &info) != 0) {
         return errmsg_set(around->message, ERR_CONFIG,

@@ -218,7 +218,7 @@ void client_port_release(struct node *node);
 /* ---- client_listen.c
  * --------------------------------------------------------------------------------------- */
 
-/* Listens where zoo.cfg says. */
+/* Listens where zoo.cfg says; a member of an ensemble need not say it. */
 NODISCARD int client_listen_begin(struct node *node, struct errmsg *message);
 
 /* Clients are served somewhere else from now on; who is connected stays. Where that is no other
