@@ -8,7 +8,6 @@
 #include "zookeeper/server/config_ensemble.h"
 
 #include <inttypes.h>
-#include <netdb.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -289,46 +288,22 @@ static bool is_any_address(struct slice host)
            slice_equal_cstr(host, "0:0:0:0:0:0:0:0");
 }
 
-/* The address that a host stands for; a name is looked up where there is a runtime to do it with
- * (else only localhost is known): at the start, before anybody waits. */
-static bool find_address(struct slice host,
-                         const struct config_surroundings *around,
-                         struct tcp_address *address)
+/* localhost is known; other names are not looked up here. */
+static bool read_host(struct slice host, struct tcp_address *address)
 {
-    char name[QUORUM_HOST_MAX + 1];
-    char numeric[NI_MAXHOST];
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    if (slice_equal_cstr(host, "localhost")) {
-        host = SLICE_LIT("127.0.0.1");
-    }
-    if (tcp_address_parse(host, 0, address)) {
-        return true;
-    }
-    if (around->runtime == NULL || host.len >= sizeof name) {
-        return false;
-    }
-    snprintf(name, sizeof name, "%.*s", (int)host.len, (const char *)host.ptr);
-    if (getaddrinfo(name, NULL, &hints, &found) != 0) {
-        return false;
-    }
-    bool is_found = getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, NULL, 0,
-                                NI_NUMERICHOST) == 0 &&
-                    tcp_address_parse(slice_of_cstr(numeric), 0, address);
-    freeaddrinfo(found);
-    return is_found;
+    bool is_local = slice_equal_cstr(host, "localhost");
+    return tcp_address_parse(is_local ? SLICE_LIT("127.0.0.1") : host, 0, address);
 }
 
-/* InetSocketAddress.equals: by what the names stand for. */
-static bool is_same_host(struct slice a, struct slice b, const struct config_surroundings *around)
+/* InetSocketAddress.equals: by what the texts stand for. */
+static bool is_same_host(struct slice a, struct slice b)
 {
     struct tcp_address first;
     struct tcp_address second;
-    if (slice_equal(a, b)) {
-        return true;
+    if (!read_host(a, &first) || !read_host(b, &second)) {
+        return slice_equal(a, b);
     }
-    return find_address(a, around, &first) && find_address(b, around, &second) &&
-           first.is_v6 == second.is_v6 && memcmp(first.ip, second.ip, first.is_v6 ? 16 : 4) == 0;
+    return first.is_v6 == second.is_v6 && memcmp(first.ip, second.ip, first.is_v6 ? 16 : 4) == 0;
 }
 
 /* setupClientPort: where the own line says where clients are served, zoo.cfg must not say
@@ -341,7 +316,7 @@ static int take_client_port(struct zk_config *config,
         return 0;
     }
     struct slice said = slice_of_cstr(config->client_port_address);
-    bool same_host = is_any_address(said) || is_same_host(said, own->client_host, around);
+    bool same_host = is_any_address(said) || is_same_host(said, own->client_host);
     if (config->client_port != 0 && (config->client_port != own->client_port || !same_host)) {
         return errmsg_set(around->message, ERR_CONFIG,
                           "Error processing %s: client address for this server (id = %" PRId64
