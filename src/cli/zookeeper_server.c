@@ -236,8 +236,43 @@ static int start_failed(const struct node *node, const char *why)
     case NODE_START_PORT:
         fprintf(stderr, "Unexpected exception, exiting abnormally\n%s\n", why);
         return EXIT_UNEXPECTED;
+    case NODE_START_ELECTION_PORT:
+        fprintf(stderr, "Unexpected exception, exiting abnormally\n%s\n", why);
+        return NODE_EXIT_ELECTION_PORT;
     }
     UNREACHABLE();
+}
+
+/* The two HTTP ports; 0, or the exit code. Apache's server cannot do without its metrics. It can do
+ * without the admin server in an ensemble (QuorumPeer.start warns), and not when it is alone
+ * (ZooKeeperServerMain). */
+static int start_http(struct zookeeper_process *zookeeper)
+{
+    struct node *node = zookeeper->node;
+    const struct zk_config *config = &node->config;
+    struct errmsg message;
+    if (admin_server_start_metrics(node, &zookeeper->admin, &message) != 0) {
+        LOG("admin", LOG_ERROR, "Cannot start /metrics server: %s", message.text);
+        fprintf(stderr,
+                "Unexpected exception, exiting abnormally\nCannot boot MetricsProvider: %s. Change "
+                "metricsProvider.httpPort.\n",
+                message.text);
+        return EXIT_UNEXPECTED;
+    }
+    if (admin_server_start(node, &zookeeper->admin, &message) == 0) {
+        return 0;
+    }
+    LOG("admin", config->is_ensemble ? LOG_WARN : LOG_ERROR,
+        "Problem starting AdminServer on address %s, port %" PRId32 " and command URL %s: %s",
+        config->admin_address, config->admin_port, config->admin_command_url, message.text);
+    if (config->is_ensemble) {
+        return 0;
+    }
+    fprintf(stderr,
+            "Unable to start AdminServer, exiting abnormally\n%s. Change admin.serverPort, or set "
+            "admin.enableServer=false.\n",
+            message.text);
+    return EXIT_ADMIN_PORT;
 }
 
 static int serve(struct zookeeper_process *zookeeper)
@@ -251,19 +286,14 @@ static int serve(struct zookeeper_process *zookeeper)
         LOG("server", LOG_ERROR, "%s", message.text);
         return start_failed(node, message.text);
     }
-    error = admin_server_start(node, &zookeeper->admin, &message);
-    if (error != 0) {
-        LOG("admin", LOG_ERROR, "Problem starting AdminServer: %s", message.text);
-        fprintf(stderr,
-                "Unable to start AdminServer, exiting abnormally\n%s. Change admin.serverPort (or "
-                "metricsProvider.httpPort), or set "
-                "admin.enableServer=false.\n",
-                message.text);
-        return EXIT_ADMIN_PORT;
+    int exit_code = start_http(zookeeper);
+    if (exit_code != 0) {
+        return exit_code;
     }
     uint16_t port = node_client_address(node).port;
-    LOG("server", LOG_INFO, "serving on port %u, pid %d, started in %" PRIu64 " us", port,
-        (int)getpid(), (runtime_now_ns(process->runtime) - node->start_ns) / 1000);
+    LOG("server", LOG_INFO, "serving on port %u%s, pid %d, started in %" PRIu64 " us", port,
+        port == 0 ? " (no client port)" : "", (int)getpid(),
+        (runtime_now_ns(process->runtime) - node->start_ns) / 1000);
     audit_process(&node->config, "serverStart", "success");
     if (companion != NULL) {
         companion->started(companion, process->runtime, &node->config, port);

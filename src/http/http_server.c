@@ -71,7 +71,10 @@ static struct http_request *request_create(struct http_server *server,
     } else if (info != NULL && info->client_addr->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 =
             (const struct sockaddr_in6 *)(const void *)info->client_addr;
-        (void)inet_ntop(AF_INET6, &v6->sin6_addr, request->client_ip, sizeof request->client_ip);
+        bool is_v4 = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
+        const void *ip = is_v4 ? &v6->sin6_addr.s6_addr[12] : &v6->sin6_addr.s6_addr[0];
+        (void)inet_ntop(is_v4 ? AF_INET : AF_INET6, ip, request->client_ip,
+                        sizeof request->client_ip);
     }
     return request;
 }
@@ -247,48 +250,63 @@ static void on_tick(struct runtime_timer *timer)
     run(server);
 }
 
-static bool make_socket_address(const char *address,
-                                uint16_t port,
-                                struct sockaddr_storage *storage)
+static void make_socket_address(const struct tcp_address *address, struct sockaddr_storage *storage)
 {
-    struct tcp_address parsed;
     memset(storage, 0, sizeof *storage);
-    if (!tcp_address_parse(slice_of_cstr(address), port, &parsed)) {
-        return false;
-    }
-    if (parsed.is_v6) {
+    if (address->is_v6) {
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)storage;
         v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        memcpy(&v6->sin6_addr, parsed.ip, 16);
+        v6->sin6_port = htons(address->port);
+        memcpy(&v6->sin6_addr, address->ip, 16);
     } else {
         struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)storage;
         v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        memcpy(&v4->sin_addr, parsed.ip, 4);
+        v4->sin_port = htons(address->port);
+        memcpy(&v4->sin_addr, address->ip, 4);
     }
-    return true;
 }
 
-static int start_daemon(struct http_server *server, const struct http_server_options *options)
+/* MHD_OPTION_LISTENING_ADDRESS_REUSE stays away: with 1 it is SO_REUSEPORT, and several servers
+ * would share the port. Without it the library sets SO_REUSEADDR, so that a restart can bind. */
+static int start_daemon(struct http_server *server,
+                        const struct http_server_options *options,
+                        const struct tcp_address *bound)
 {
     struct sockaddr_storage address;
-    if (!make_socket_address(options->address, options->port, &address)) {
-        return ERR_RESOLVE;
-    }
+    make_socket_address(bound, &address);
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
-    flags |= address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u;
+    /* The wildcard of IPv6 takes IPv4 too, as Java's does. */
+    flags |= bound->is_v6 ? (unsigned)MHD_USE_DUAL_STACK : 0u;
     errno = 0;
     server->daemon = MHD_start_daemon(
         flags, options->port, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR,
         (struct sockaddr *)(void *)&address, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)((options->idle_timeout_ms + 999) / 1000), MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_END);
+        (unsigned)((options->idle_timeout_ms + 999) / 1000), MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return errno == EADDRINUSE ? ERR_IN_USE : errno == EACCES ? ERR_ACCESS : ERR_IO;
     }
     return 0;
+}
+
+/* 0.0.0.0 is every address of the host, of both families where it has both. */
+static int listen_on(struct http_server *server, const struct http_server_options *options)
+{
+    struct tcp_address address;
+    struct slice host = slice_of_cstr(options->address);
+    if (!tcp_address_parse(host, options->port, &address)) {
+        return ERR_RESOLVE;
+    }
+    if (!slice_equal_cstr(host, "0.0.0.0")) {
+        return start_daemon(server, options, &address);
+    }
+    struct tcp_address every = {.is_v6 = true, .port = options->port};
+    int error = start_daemon(server, options, &every);
+    if (error != 0 && error != ERR_IN_USE && error != ERR_ACCESS) {
+        error = start_daemon(server, options, &address); /* a host without IPv6 */
+    }
+    return error;
 }
 
 int http_server_start(struct runtime *runtime,
@@ -304,7 +322,7 @@ int http_server_start(struct runtime *runtime,
     server->ctx = ctx;
     server->body_bytes_max = options->body_bytes_max;
     server->body_limit = options->body_limit;
-    int error = start_daemon(server, options);
+    int error = listen_on(server, options);
     if (error == 0) {
         const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon,
                                                                MHD_DAEMON_INFO_EPOLL_FD);

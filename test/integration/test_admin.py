@@ -43,6 +43,24 @@ def admin(samsa_server):
     return make
 
 
+# --- where it listens ---
+
+@pytest.mark.parametrize("address", (None, "0.0.0.0"))
+def test_every_address_is_of_both_families(samsa_server, address):
+    """As Java's sockets: 0.0.0.0, and no address, take IPv6 too."""
+    admin, metrics = free_port(), free_port()
+    cfg = {**configuration(admin, metrics), "clientPortAddress": address, "admin.serverAddress": address,
+           "metricsProvider.httpHost": address}
+    server = samsa_server(None, cfg, PROPERTIES).start()
+    for host in ("127.0.0.1", "::1"):
+        for port, text, answer in ((server.address[1], b"srvr", b"Zookeeper version"),
+                                   (admin, b"GET /commands HTTP/1.0\r\n\r\n", b"HTTP/1.1 200"),
+                                   (metrics, b"GET /metrics HTTP/1.0\r\n\r\n", b"HTTP/1.1 200")):
+            with socket.create_connection((host, port), 5) as client:
+                client.sendall(text)
+                assert client.recv(1 << 12).startswith(answer), (host, port)
+
+
 # --- the same answers ---
 
 @pytest.mark.parametrize("name", ("default", "prometheus"))

@@ -529,6 +529,14 @@ def test_many_strangers_keep_nobody_out(ensemble, client):
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def is_listening(port, host="127.0.0.1"):
+    try:
+        socket.create_connection((host, port), 2).close()
+    except OSError:
+        return False
+    return True
+
+
 def failing_start(one, member_id):
     server = one.servers[member_id]
     server.start(wait=False)
@@ -552,13 +560,91 @@ def test_wrong_myid(ensemble, text, words):
     assert status == 2 and words in tail, tail
 
 
-@pytest.mark.parametrize("which", ["quorum", "election"])
-def test_inner_port_in_use(ensemble, which):
+def test_member_300_without_a_client_port(ensemble, client):
+    """It elects and keeps the data; a version in zoo.cfg itself is the configuration's."""
     one = ensemble()
-    _, quorum, election, _ = one.network.address(1)
-    with socket.create_server(("127.0.0.1", quorum if which == "quorum" else election)):
+    silent = one.servers[1]
+    for server in one.servers.values():
+        server.cfg["server.300"] = server.cfg.pop("server.1").split(";")[0]
+        server.cfg["version"] = "100000000"
+    make_ready = silent.prepare
+
+    def prepare():
+        make_ready()
+        (silent.data_dir / "myid").write_text("300\n", encoding="ascii")
+
+    silent.prepare = prepare
+    one.start(2, 3, wait=False)
+    silent.start(wait=False)
+    wait_for(lambda: "300" in silent.logs() and {one.mode(2), one.mode(3)} <= {"follower", "leader"}, "a quorum", 30)
+    one.servers[2].kill()
+    user = client(one.servers[3].hosts)
+    user.retry(user.create, "/kept")
+    assert user.get("/zookeeper/config")[0].endswith(b"\nversion=100000000")
+    assert not is_listening(one.network.address(1)[3]) and silent.alive
+    assert "no client port" in silent.logs()
+
+
+@pytest.mark.parametrize("attempts", [None, 1, 2])
+def test_election_port_in_use(ensemble, attempts):
+    """As often as electionPortBindRetry says, a second apart; then exit code 14."""
+    one = ensemble(cfg={} if attempts is None else {"electionPortBindRetry": attempts})
+    port = one.network.address(1)[2]
+    with socket.create_server(("127.0.0.1", port)):
+        begin = time.monotonic()
         status, tail = failing_start(one, 1)
-    assert status != 0 and "in use" in tail, tail
+        passed = time.monotonic() - begin
+    attempts = attempts or 3
+    assert status == 14 and tail.count(f"127.0.0.1:{port}: Address already in use") >= attempts, tail
+    assert attempts - 1 <= passed < attempts + 2
+
+
+def test_election_port_comes_free(ensemble):
+    one = ensemble(cfg={"electionPortBindRetry": 0})
+    said = f"cannot listen for elections on 127.0.0.1:{one.network.address(1)[2]}: Address already in use"
+    with socket.create_server(("127.0.0.1", one.network.address(1)[2])):
+        one.start(wait=False)
+        wait_for(lambda: one.servers[1].logs().count(said) >= 4, "more tries than there are by default", 10)
+    wait_for(lambda: is_listening(one.network.address(1)[2]), "the port", 5)
+    one.wait_serving()
+
+
+def test_quorum_port_in_use(ensemble):
+    """Who follows needs none; it is opened when it can be."""
+    one = ensemble()
+    port = one.network.address(1)[1]
+    said = f"cannot listen for learners on 127.0.0.1:{port}: Address already in use"
+    with socket.create_server(("127.0.0.1", port)):
+        one.start(2, 3)
+        one.start(1)
+        assert one.mode(1) == "follower"
+        wait_for(lambda: one.servers[1].logs().count(said) >= 3, "a warning each time", 10)
+    wait_for(lambda: f"Listening for learners on 127.0.0.1:{port}" in one.servers[1].logs(), "the port", 5)
+    assert one.mode(1) == "follower"
+
+
+def test_address_of_another_host(ensemble):
+    one = ensemble(cfg={"electionPortBindRetry": 1})
+    _, quorum, election, port = one.network.address(1)
+    one.servers[1].cfg["server.1"] = f"192.0.2.1:{quorum}:{election};{port}"
+    status, tail = failing_start(one, 1)
+    assert status == 14 and f"192.0.2.1:{election}: Cannot assign requested address. " in tail, tail
+
+
+def test_admin_port_in_use(ensemble, client):
+    """Three servers with one admin port: the first has it, the others warn and serve; their metrics they must have."""
+    port = free_port()
+    one = ensemble(cfg={"admin.enableServer": "true", "admin.serverPort": port})
+    one.start()
+    words = f"Problem starting AdminServer on address 0.0.0.0, port {port} and command URL /commands"
+    assert sum(words in server.logs() for server in one.servers.values()) == 2
+    client(one.hosts).create("/served")
+    one.servers[1].kill()
+    with socket.create_server(("0.0.0.0", free_port())) as other:
+        one.servers[1].cfg.update({"metricsProvider.httpPort": other.getsockname()[1], "metricsProvider.className":
+                                   "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"})
+        status, tail = failing_start(one, 1)
+    assert status == 1 and "metricsProvider.httpPort" in tail, tail
 
 
 def test_full_disk_of_a_follower(ensemble, client, tmp_path):
@@ -645,6 +731,36 @@ def test_reconfig_writes_its_files(ensemble, client):
     one.servers[removed].start(wait=False)
     one.wait_serving(timeout=30)
     assert one.mode(removed) == "follower"
+
+
+@pytest.mark.parametrize("role", ["leader", "follower"])
+def test_reconfig_moves_the_client_port(ensemble, client, role):
+    """The old port is closed, the new one open; who is connected stays, and who knows both comes back."""
+    one = ensemble(cfg={"reconfigEnabled": "true", "skipACL": "yes"}).start()
+    moved = one.leader() if role == "leader" else one.followers()[0]
+    line = one.server_lines()[f"server.{moved}"].split(";")[0]
+    old, new = one.network.address(moved)[3], free_port()
+    user = client(f"127.0.0.1:{old},127.0.0.1:{new}")
+    states = []
+    user.add_listener(states.append)
+    user.create("/before", ephemeral=True)
+    user.reconfig(joining=f"server.{moved}={line};{new}", leaving=None, new_members=None)
+    wait_for(lambda: is_listening(new) and is_listening(new, "::1") and not is_listening(old), "the port moves", 10)
+    assert states == [] and user.set("/before", b"x")
+    newcomer = client(f"127.0.0.1:{new}")
+    newcomer.sync("/")
+    assert newcomer.get("/before")[0] == b"x"
+    session = user.client_id[0]
+    # Served where it was, at a port that is taken: it says so, and keeps whom it has.
+    with socket.create_server(("0.0.0.0", free_port())) as other:
+        port = other.getsockname()[1]
+        user.reconfig(joining=f"server.{moved}={line};0.0.0.0:{port}", leaving=None, new_members=None)
+        said = f"cannot listen for clients on 0.0.0.0:{port}"
+        wait_for(lambda: said in one.servers[moved].logs(), "it says so", 10)
+        assert not is_listening(new) and user.set("/before", b"y")
+    user.reconfig(joining=f"server.{moved}={line};127.0.0.1:{new}", leaving=None, new_members=None)
+    wait_for(lambda: is_listening(new) and not is_listening(new, "::1"), "the port comes back", 10)
+    assert user.client_id[0] == session and newcomer.get("/before")[0] == b"y"
 
 
 def test_an_administrator_reconfigures(ensemble):

@@ -493,10 +493,20 @@ static void test_port_in_use(void **state)
     struct errmsg message = {{0}};
     begin_with("127.0.0.1");
     open_server(1);
-    struct election_port *second = election_port_create(runtime, &servers[1].config, &events,
-                                                        &servers[2]);
+    struct zk_config config = servers[1].config;
+    config.election_port_bind_retry = 1;
+    struct election_port *second = election_port_create(runtime, &config, &events, &servers[2]);
     assert_int_equal(election_port_open(second, &message), ERR_IN_USE);
     assert_non_null(strstr(message.text, "elections"));
+    election_port_destroy(second);
+    /* With more than one attempt it is opened when the port is free. */
+    config.election_port_bind_retry = 0;
+    second = election_port_create(runtime, &config, &events, &servers[2]);
+    assert_int_equal(election_port_open(second, &message), 0);
+    assert_int_equal(election_port_address(second).port, 0);
+    close_server(1);
+    WAIT_FOR(election_port_address(second).port != 0);
+    election_port_close(second);
     election_port_destroy(second);
     end();
 }

@@ -141,6 +141,28 @@ static void test_client_port_of_the_server_line(void **state)
     zk_config_release(&config);
     check_loaded(BASE "clientPort=2183\nserver.1=a:1:2\nserver.2=h2:2888:3888;2183\n", "2");
     zk_config_release(&config);
+    /* Two texts of one address are one address. */
+    static const struct {
+        const char *said;
+        const char *own;
+    } same[] = {
+        {"localhost", "127.0.0.1"},
+        {"127.0.0.1", "localhost"},
+        {"::1", "[0:0:0:0:0:0:0:1]"},
+        {"::ffff:10.0.0.1", "10.0.0.1"},
+    };
+    char lines[256];
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        snprintf(lines, sizeof lines,
+                 "dataDir=%%s\ninitLimit=10\nsyncLimit=5\nclientPort=2183\nclientPortAddress=%s\n"
+                 "server.1=a:1:2\nserver.2=b:1:2;%s:2183\n",
+                 same[i].said, same[i].own);
+        check_loaded(lines, "2");
+        zk_config_release(&config);
+    }
+    check_refused(BASE "clientPort=2183\nclientPortAddress=127.0.0.2\nserver.1=a:1:2\n"
+                       "server.2=b:1:2;localhost:2183\n",
+                  "2", "is different from client address found in dynamic file");
     check_refused(BASE "clientPort=2184\nserver.1=a:1:2\nserver.2=h2:2888:3888;2183\n", "2",
                   "is different from client address found in dynamic file");
 }
@@ -151,7 +173,10 @@ static void test_myid(void **state)
     check_refused(BASE "clientPort=2181\n" THREE, NULL, "myid file is missing");
     check_refused(BASE "clientPort=2181\n" THREE, "two\n", "serverid two is not a number");
     check_refused(BASE "clientPort=2181\n" THREE, "", "is not a number");
-    check_refused(BASE "clientPort=2181\n" THREE, "256", "out of range");
+    /* A number above 255 is too large for extended types alone. */
+    check_loaded(BASE "clientPort=2181\n" THREE "server.300=h4:1:2\n", "300");
+    assert_int_equal(config.server_id, 300);
+    zk_config_release(&config);
     check_refused(BASE "clientPort=2181\n" THREE, "-1", "out of range");
     check_refused(BASE "clientPort=2181\nextendedTypesEnabled=true\n" THREE, "255", "out of range");
     check_refused(BASE "clientPort=2181\n" THREE, "4", "My id 4 not in the peer list");
@@ -177,6 +202,8 @@ static void test_what_makes_an_ensemble(void **state)
                   "Observers w/o quorum");
     check_refused(BASE "clientPort=2181\nstandaloneEnabled=false\nserver.1=a:1:2:observer\n", "1",
                   "number of participants should be >0");
+    check_refused(BASE "clientPort=2181\nstandaloneEnabled=false\n", "1",
+                  "number of participants should be >0");
     check_loaded(BASE "clientPort=2181\n" THREE "server.4=d:1:2\n", "1");
     assert_non_null(strstr(warnings, "consider an odd number"));
     zk_config_release(&config);
@@ -185,6 +212,34 @@ static void test_what_makes_an_ensemble(void **state)
     check_refused(BASE "clientPort=2181\nserver.1=a:1\nserver.2=b:1:2\n", "1",
                   "server.1=a:1: does not have the form");
     check_refused(BASE "clientPort=2181\nelectionAlg=2\n" THREE, "1", "Only 3 is supported");
+}
+
+static void test_without_a_client_port(void **state)
+{
+    (void)state;
+    check_loaded(BASE THREE, "1");
+    assert_true(config.is_ensemble);
+    assert_int_equal(config.client_port, 0);
+    assert_non_null(strstr(warnings, "serves no clients"));
+    zk_config_release(&config);
+    check_refused(BASE, NULL, "clientPort is not set");
+    check_refused(BASE "clientPortAddress=127.0.0.1\n" THREE, "1", "clientPort is not set");
+}
+
+static void test_version_in_zoo_cfg(void **state)
+{
+    (void)state;
+    check_loaded(BASE "clientPort=2181\nversion=100000000\n" THREE, "1");
+    assert_int_equal(config.members->version, 0x100000000);
+    zk_config_release(&config);
+    check_loaded(BASE "clientPort=2181\nversion=100000000\n", NULL);
+    assert_false(config.is_ensemble);
+    check_refused(BASE "clientPort=2181\nversion=xyz\n" THREE, "1", "not a hexadecimal number");
+    write_file("zoo.cfg.dynamic.100000a5f", THREE);
+    check_loaded(
+        BASE "clientPort=2181\nversion=7\ndynamicConfigFile=%s/zoo.cfg.dynamic.100000a5f\n", "1");
+    assert_int_equal(config.members->version, 0x100000a5f);
+    zk_config_release(&config);
 }
 
 static void test_roles_groups_and_addresses(void **state)
@@ -275,6 +330,8 @@ int main(void)
         cmocka_unit_test(test_client_port_of_the_server_line),
         cmocka_unit_test(test_myid),
         cmocka_unit_test(test_what_makes_an_ensemble),
+        cmocka_unit_test(test_without_a_client_port),
+        cmocka_unit_test(test_version_in_zoo_cfg),
         cmocka_unit_test(test_roles_groups_and_addresses),
         cmocka_unit_test(test_dynamic_file),
         cmocka_unit_test(test_numbers),

@@ -386,43 +386,50 @@ static void on_metrics_request(void *ctx, struct http_request *request)
 /* ---- starting
  * -------------------------------------------------------------------------------------------- */
 
+static struct admin_server *admin_of(struct node *node, struct admin_server **admin)
+{
+    if (*admin == NULL) {
+        *admin = mem_alloc_zeroed(sizeof **admin);
+        (*admin)->node = node;
+    }
+    return *admin;
+}
+
+int admin_server_start_metrics(struct node *node,
+                               struct admin_server **result,
+                               struct errmsg *message)
+{
+    const struct zk_config *config = &node->config;
+    if (!config->prometheus_enabled) {
+        return 0;
+    }
+    struct admin_server *admin = admin_of(node, result);
+    struct http_server_options options = {
+        .address = config->prometheus_host,
+        .port = (uint16_t)config->prometheus_port,
+        .idle_timeout_ms = (uint32_t)config->admin_idle_timeout_ms,
+        .body_bytes_max = METRICS_BODY_BYTES_MAX,
+    };
+    return http_server_start(node->runtime, &options, on_metrics_request, admin, &admin->prometheus,
+                             message);
+}
+
 int admin_server_start(struct node *node, struct admin_server **result, struct errmsg *message)
 {
     const struct zk_config *config = &node->config;
-    int error = 0;
-    *result = NULL;
-    if (!config->admin_enabled && !config->prometheus_enabled) {
+    if (!config->admin_enabled) {
         return 0;
     }
-    struct admin_server *admin = mem_alloc_zeroed(sizeof *admin);
-    admin->node = node;
-    if (config->admin_enabled) {
-        struct http_server_options options = {
-            .address = config->admin_address,
-            .port = (uint16_t)config->admin_port,
-            .idle_timeout_ms = (uint32_t)config->admin_idle_timeout_ms,
-            .body_bytes_max = METRICS_BODY_BYTES_MAX,
-            .body_limit = admin_body_limit,
-        };
-        error = http_server_start(node->runtime, &options, on_admin_request, admin, &admin->http,
-                                  message);
-    }
-    if (error == 0 && config->prometheus_enabled) {
-        struct http_server_options options = {
-            .address = config->prometheus_host,
-            .port = (uint16_t)config->prometheus_port,
-            .idle_timeout_ms = (uint32_t)config->admin_idle_timeout_ms,
-            .body_bytes_max = METRICS_BODY_BYTES_MAX,
-        };
-        error = http_server_start(node->runtime, &options, on_metrics_request, admin,
-                                  &admin->prometheus, message);
-    }
-    if (error != 0) {
-        admin_server_stop(admin);
-        return error;
-    }
-    *result = admin;
-    return 0;
+    struct admin_server *admin = admin_of(node, result);
+    struct http_server_options options = {
+        .address = config->admin_address,
+        .port = (uint16_t)config->admin_port,
+        .idle_timeout_ms = (uint32_t)config->admin_idle_timeout_ms,
+        .body_bytes_max = METRICS_BODY_BYTES_MAX,
+        .body_limit = admin_body_limit,
+    };
+    return http_server_start(node->runtime, &options, on_admin_request, admin, &admin->http,
+                             message);
 }
 
 void admin_server_stop(struct admin_server *admin)

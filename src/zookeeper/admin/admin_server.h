@@ -14,8 +14,11 @@
 
 struct admin_server;
 
-/* Starts what the node's configuration asks for: admin HTTP, Prometheus, both or neither (*admin is
- * then NULL). */
+/* Each starts its part when the node's configuration asks for it, and makes *admin when that is
+ * still NULL. After a failure, too, *admin is stopped by whoever has it. */
+NODISCARD int admin_server_start_metrics(struct node *node,
+                                         struct admin_server **admin,
+                                         struct errmsg *message);
 NODISCARD int admin_server_start(struct node *node,
                                  struct admin_server **admin,
                                  struct errmsg *message);

@@ -144,9 +144,8 @@ static bool connection_allowed(struct node *node, const struct tcp_address *peer
     return true;
 }
 
-static void on_accept(struct tcp_stream *stream, void *ctx)
+void client_port_accepted(struct node *node, struct tcp_stream *stream)
 {
-    struct node *node = ctx;
     struct tcp_address peer = tcp_stream_peer(stream);
     uint64_t ip_key = ip_key_of(node, &peer);
     if (node->state != NODE_RUNNING || !connection_allowed(node, &peer, ip_key)) {
@@ -491,62 +490,9 @@ static void on_close(struct tcp_stream *stream, void *ctx, int reason)
 /* ---- the port
  * -------------------------------------------------------------------------------------------- */
 
-static bool wildcard_or_numeric(const struct node *node, struct tcp_address *address)
-{
-    const struct zk_config *config = &node->config;
-    uint16_t port = config->client_port < 0 ? 0 : (uint16_t)config->client_port;
-    if (config->client_port_address[0] != '\0') {
-        return tcp_address_parse(slice_of_cstr(config->client_port_address), port, address);
-    }
-    *address = (struct tcp_address){.is_v6 = true, .port = port}; /* [::], which takes IPv4 too */
-    return true;
-}
-
-int client_port_open(struct node *node, struct errmsg *message)
-{
-    struct tcp_address address;
-    struct tcp_listen_options options = {.backlog = node->config.client_port_listen_backlog,
-                                         .reuse_address = true};
-    const char *host = node->config.client_port_address;
-    if (!wildcard_or_numeric(node, &address)) {
-        return errmsg_set(message, ERR_RESOLVE,
-                          "clientPortAddress: \"%s\" is not an address of this host. Give an IP "
-                          "address, or leave the key out to listen "
-                          "on all of them.",
-                          host);
-    }
-    int error = tcp_listen(node->runtime, &address, &options, on_accept, node, &node->listener);
-    if (error != 0 && error != ERR_IN_USE && error != ERR_ACCESS && host[0] == '\0') {
-        address = (struct tcp_address){.port = address.port}; /* a host without IPv6 */
-        error = tcp_listen(node->runtime, &address, &options, on_accept, node, &node->listener);
-    }
-    if (error == ERR_IN_USE) {
-        return errmsg_set(message, error,
-                          "clientPort: %s:%u: Address already in use. Another server (or another "
-                          "program) listens there: stop it, or "
-                          "change clientPort.",
-                          host[0] == '\0' ? "0.0.0.0" : host, address.port);
-    }
-    if (error == ERR_ACCESS) {
-        return errmsg_set(message, error,
-                          "clientPort: no permission to listen on port %u. Ports below 1024 need "
-                          "root or CAP_NET_BIND_SERVICE.",
-                          address.port);
-    }
-    if (error != 0) {
-        return errmsg_set(message, error, "clientPort: cannot listen on %s:%u: %s (%s)",
-                          host[0] == '\0' ? "0.0.0.0" : host, address.port, error_text(error),
-                          runtime_error_detail());
-    }
-    return 0;
-}
-
 void client_port_close(struct node *node, uint32_t linger_ms)
 {
-    if (node->listener != NULL) {
-        tcp_listener_close(node->listener);
-        node->listener = NULL;
-    }
+    client_listen_end(node);
     LIST_FOR_EACH_SAFE(link, after, &node->clients)
     {
         client_close(CONTAINER_OF(link, struct client_conn, link), linger_ms);
@@ -601,11 +547,6 @@ uint64_t client_port_expires_ms(const struct service_conn *conn)
     uint64_t heard_ms = MAX(client->heard_ms, client->opened_ns / 1000000);
     int32_t timeout_ms = conn->is_established ? conn->session_timeout_ms : sessionless_ms;
     return ((heard_ms + (uint64_t)timeout_ms) / step_ms + 1) * step_ms;
-}
-
-struct tcp_address node_client_address(const struct node *node)
-{
-    return node->listener == NULL ? (struct tcp_address){0} : tcp_listener_address(node->listener);
 }
 
 void client_port_each(struct node *node,

@@ -352,9 +352,9 @@ static int config_special(struct config_reader *reader,
                    ? 0
                    : refuse(reader, key, "Unrecognised peertype: it is participant or observer");
     }
-    if (strcmp(name, "version") == 0) {
-        return refuse(reader, key,
-                      "a dynamic configuration's version may not stand in the static file");
+    /* QuorumMaj takes a version from the file; a property of that name is nothing. */
+    if (strcmp(name, "version") == 0 && (reader->line == 0 || !slice_equal_cstr(key, "version"))) {
+        return 0;
     }
     if (strcmp(name, "dynamicConfigFile") == 0) {
         return read_text(reader, key, value, config->dynamic_config_file,
@@ -365,7 +365,8 @@ static int config_special(struct config_reader *reader,
                    ? 0
                    : refuse(reader, key, "the value must be a number like 0.33");
     }
-    if (strcmp(name, "server") == 0 || strcmp(name, "group") == 0 || strcmp(name, "weight") == 0) {
+    if (strcmp(name, "server") == 0 || strcmp(name, "group") == 0 || strcmp(name, "weight") == 0 ||
+        strcmp(name, "version") == 0) {
         return config_members_add(&reader->members, key, value)
                    ? 0
                    : refuse(reader, key, "the lines of all servers are too long");
@@ -667,9 +668,14 @@ static int check_whole(struct config_reader *reader, struct runtime *runtime)
         if (config->client_port_address[0] != '\0') {
             return fault(reader, "clientPortAddress is set but clientPort is not set");
         }
-        return fault(
-            reader,
-            "clientPort is not set, so no client could reach this server. Add clientPort=2181.");
+        if (!config->is_ensemble) {
+            return fault(reader, "clientPort is not set, so no client could reach this server. Add "
+                                 "clientPort=2181.");
+        }
+        if (reader->warning != NULL) {
+            reader->warning(reader->ctx, "clientPort is not set: this server votes and keeps the "
+                                         "data, and serves no clients");
+        }
     }
     if (config->min_session_timeout_ms == -1) {
         config->min_session_timeout_ms = config->tick_time_ms * 2;

@@ -25,7 +25,7 @@ struct zk_config {
     char data_dir[CONFIG_TEXT_MAX];
     char data_log_dir[CONFIG_TEXT_MAX]; /* = data_dir when not given */
 
-    int32_t client_port;                /* 0: none; -1: any free port (tests) */
+    int32_t client_port;                /* 0: none (of an ensemble); -1: any free port (tests) */
     char client_port_address[256];      /* "" or "0.0.0.0": all addresses */
     int32_t client_port_listen_backlog; /* -1: the system's largest */
     int32_t tick_time_ms;

@@ -12,11 +12,14 @@
 
 #include "base/text.h"
 
-#define SERVER_ID_MAX 255
+/* The session ids of extended types have room for no more (EphemeralType.validateServerID). */
 #define SERVER_ID_MAX_EXTENDED 254
 #define MYID_BYTES_MAX ((size_t)4096)
 #define FACTOR_DIGITS_MAX 9
 #define NEXT_SUFFIX ".dynamic.next"
+
+static const char without_voters[] =
+    "standaloneEnabled = false then number of participants should be >0";
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
@@ -46,7 +49,8 @@ bool config_members_add(struct config_members *members, struct slice key, struct
     if (buffer_room(&members->text) < 2 * (key.len + value.len) + 2) {
         return false;
     }
-    if (members->first_key[0] == '\0') {
+    /* Beside dynamicConfigFile a version alone is no fault, and counts for nothing. */
+    if (members->first_key[0] == '\0' && !slice_equal_cstr(key, "version")) {
         snprintf(members->first_key, sizeof members->first_key, "%.*s", (int)key.len,
                  (const char *)key.ptr);
     }
@@ -180,9 +184,10 @@ static int read_members(struct zk_config *config,
                         const struct config_surroundings *around)
 {
     if (config->dynamic_config_file[0] == '\0') {
-        return members->text.len == 0 ? 0
-                                      : parse_members(buffer_slice(&members->text), around->name,
-                                                      around, &config->members);
+        if (members->text.len == 0) {
+            return config->standalone_enabled ? 0 : fault(around, around->name, without_voters);
+        }
+        return parse_members(buffer_slice(&members->text), around->name, around, &config->members);
     }
     if (members->first_key[0] != '\0') {
         return errmsg_set(around->message, ERR_CONFIG,
@@ -220,8 +225,7 @@ static int check_members(struct zk_config *config, const struct config_surroundi
     uint32_t voters = quorum_config_voter_count(config->members);
     uint32_t observers = config->members->server_count - voters;
     if (voters == 0 && !config->standalone_enabled) {
-        return fault(around, around->name,
-                     "standaloneEnabled = false then number of participants should be >0");
+        return fault(around, around->name, without_voters);
     }
     if (voters == 0 && observers > 0) {
         return fault(around, around->name,
@@ -250,7 +254,7 @@ static int read_myid(struct zk_config *config, const struct config_surroundings 
     struct buffer text;
     struct slice line;
     struct slice rest;
-    int64_t most = config->extended_types_enabled ? SERVER_ID_MAX_EXTENDED : SERVER_ID_MAX;
+    int64_t most = config->extended_types_enabled ? SERVER_ID_MAX_EXTENDED : INT64_MAX;
     snprintf(path, sizeof path, "%s/myid", config->data_dir);
     if (path_stat(around->runtime, path, &info) != 0) {
         return errmsg_set(around->message, ERR_CONFIG,
@@ -284,6 +288,24 @@ static bool is_any_address(struct slice host)
            slice_equal_cstr(host, "0:0:0:0:0:0:0:0");
 }
 
+/* localhost is known; other names are not looked up here. */
+static bool read_host(struct slice host, struct tcp_address *address)
+{
+    bool is_local = slice_equal_cstr(host, "localhost");
+    return tcp_address_parse(is_local ? SLICE_LIT("127.0.0.1") : host, 0, address);
+}
+
+/* InetSocketAddress.equals: by what the texts stand for. */
+static bool is_same_host(struct slice a, struct slice b)
+{
+    struct tcp_address first;
+    struct tcp_address second;
+    if (!read_host(a, &first) || !read_host(b, &second)) {
+        return slice_equal(a, b);
+    }
+    return first.is_v6 == second.is_v6 && memcmp(first.ip, second.ip, first.is_v6 ? 16 : 4) == 0;
+}
+
 /* setupClientPort: where the own line says where clients are served, zoo.cfg must not say
  * otherwise. */
 static int take_client_port(struct zk_config *config,
@@ -294,7 +316,7 @@ static int take_client_port(struct zk_config *config,
         return 0;
     }
     struct slice said = slice_of_cstr(config->client_port_address);
-    bool same_host = is_any_address(said) || slice_equal(said, own->client_host);
+    bool same_host = is_any_address(said) || is_same_host(said, own->client_host);
     if (config->client_port != 0 && (config->client_port != own->client_port || !same_host)) {
         return errmsg_set(around->message, ERR_CONFIG,
                           "Error processing %s: client address for this server (id = %" PRId64

@@ -275,7 +275,10 @@ struct election_port *election_port_create(struct runtime *runtime,
     struct election_port *port = mem_alloc_zeroed(sizeof *port);
     const struct own_listener_options options = {
         .runtime = runtime,
+        .module = "quorum",
         .purpose = "elections",
+        .advice = "change the own server line, or set quorumListenOnAllIPs=true",
+        .backlog = OWN_LISTENER_BACKLOG,
         .bind_attempts = (uint32_t)config->election_port_bind_retry,
         .on_accept = election_stream_accepted,
         .on_failed = on_listener_failed,

@@ -22,9 +22,6 @@
 /* Upstream's numbers, which no key changes. */
 #define ELECTION_FINALIZE_MS 200
 
-/* Apache's exit code when the election port cannot be bound. */
-#define EXIT_CODE_QUORUM_PORT 14
-
 /* ---- the election port's callbacks ----------------------------------------------------------- */
 
 static void step_election(struct ensemble *ensemble,
@@ -61,7 +58,7 @@ static void on_election_down(void *ctx, int64_t server_id)
 static void on_election_failed(void *ctx, const char *text)
 {
     struct ensemble *ensemble = ctx;
-    ensemble->node->exit_code = EXIT_CODE_QUORUM_PORT;
+    ensemble->node->exit_code = NODE_EXIT_ELECTION_PORT;
     node_fail(ensemble->node, text);
 }
 
@@ -131,9 +128,11 @@ int ensemble_start(struct node *node, struct errmsg *message)
 {
     struct ensemble *ensemble = node->ensemble;
     int error = election_port_open(ensemble->election_port, message);
-    if (error == 0) {
-        error = quorum_port_open(ensemble->quorum_port, message);
+    if (error != 0) {
+        node->start_stage = NODE_START_ELECTION_PORT;
+        return error;
     }
+    error = quorum_port_open(ensemble->quorum_port, message);
     if (error != 0) {
         return error;
     }
@@ -183,6 +182,21 @@ static bool own_address_changed(const struct ensemble *ensemble, const struct qu
     return false;
 }
 
+/* Does the own line say another place for clients than before? One that says none changes nothing
+ * (QuorumPeer.processReconfig). */
+static bool client_address_changed(const struct ensemble *ensemble,
+                                   const struct quorum_config *config)
+{
+    int64_t id = ensemble->peer_config.server_id;
+    const struct quorum_server *before = quorum_config_find(ensemble->config, id);
+    const struct quorum_server *after = quorum_config_find(config, id);
+    if (after == NULL || after->client_port == 0) {
+        return false;
+    }
+    return before == NULL || before->client_port != after->client_port ||
+           !slice_equal(before->client_host, after->client_host);
+}
+
 static void perform_config(struct ensemble *ensemble, const struct zk_effect *effect)
 {
     struct quorum_config *config = effect->config;
@@ -193,12 +207,18 @@ static void perform_config(struct ensemble *ensemble, const struct zk_effect *ef
         return;
     }
     bool listens_elsewhere = own_address_changed(ensemble, config);
+    bool serves_elsewhere = client_address_changed(ensemble, config);
     struct quorum_config *before = ensemble->config;
     ensemble->config = quorum_config_keep(config);
     quorum_config_drop(before);
     election_port_configure(ensemble->election_port, config);
     if (listens_elsewhere) {
         quorum_port_configure(ensemble->quorum_port);
+    }
+    if (serves_elsewhere && ensemble->node->state == NODE_RUNNING) {
+        const struct quorum_server *own = quorum_config_find(config,
+                                                             ensemble->peer_config.server_id);
+        client_listen_move(ensemble->node, own->client_host, own->client_port);
     }
     durable_add_config(ensemble, config, false);
 }

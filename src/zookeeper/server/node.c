@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "runtime/log.h"
 #include "zookeeper/server/ensemble.h"
+#include "zookeeper/server/own_listener.h"
 #include "zookeeper/server/password_digest.h"
 #include "zookeeper/server/server_metrics.h"
 #include "zookeeper/server/snapshotter.h"
@@ -218,7 +219,7 @@ static void on_held_tick(struct runtime_timer *timer)
 static void finish_stopping(struct node *node)
 {
     bool is_quiet = node->client_count == 0 && log_writer_is_idle(&node->log) &&
-                    !snapshotter_is_running(node->snapshotter) &&
+                    !snapshotter_is_running(node->snapshotter) && client_listen_is_quiet(node) &&
                     (node->ensemble == NULL || ensemble_is_quiet(node));
     if (node->state != NODE_STOPPING || !is_quiet) {
         return;
@@ -580,7 +581,7 @@ int node_start(struct node *node, struct errmsg *message)
     }
     if (error == 0) {
         node->start_stage = NODE_START_PORT;
-        error = client_port_open(node, message);
+        error = client_listen_begin(node, message);
     }
     if (error == 0 && node->ensemble != NULL) {
         error = ensemble_start(node, message);
@@ -625,16 +626,15 @@ void node_detach(struct node *node)
     if (node->ensemble != NULL) {
         ensemble_detach(node);
     }
-    if (node->listener != NULL) {
-        tcp_listener_close(node->listener);
-        node->listener = NULL;
-    }
+    client_listen_end(node);
 }
 
 void node_release(struct node *node)
 {
     node_detach(node);
     client_port_release(node);
+    own_listener_destroy(node->listener);
+    node->listener = NULL;
     if (node->snapshotter != NULL) {
         snapshotter_destroy(node->snapshotter);
         node->snapshotter = NULL;

@@ -31,10 +31,14 @@ enum node_state {
 };
 
 /* What node_start was about to do when it failed. */
+/* Apache's exit code when the election port cannot be bound (UNABLE_TO_BIND_QUORUM_PORT). */
+#define NODE_EXIT_ELECTION_PORT 14
+
 enum node_start_stage {
     NODE_START_DATA_DIR,
     NODE_START_LOAD, /* reading the data, writing a first snapshot */
     NODE_START_PORT,
+    NODE_START_ELECTION_PORT,
 };
 
 struct client_conn;    /* client_port.c */
@@ -88,8 +92,8 @@ struct node {
     struct log_writer log;
     struct snapshotter *snapshotter;
     struct server_metrics *metrics;
-    int64_t trace_mask; /* gtmk, stmk */
-    struct tcp_listener *listener;
+    int64_t trace_mask;              /* gtmk, stmk */
+    struct own_listener *listener;   /* for clients; NULL before the start */
     struct runtime_timer tick_timer; /* the machine's deadline */
     struct runtime_timer idle_timer; /* connections that never opened a session */
     struct runtime_timer purge_timer;
@@ -182,7 +186,10 @@ void node_fail(struct node *node, const char *text);
 /* ---- client_port.c
  * --------------------------------------------------------------------------------------- */
 
-NODISCARD int client_port_open(struct node *node, struct errmsg *message);
+/* A stream that a client has opened: decides about it. */
+void client_port_accepted(struct node *node, struct tcp_stream *stream);
+
+/* No longer listens; closes every connection. */
 void client_port_close(struct node *node, uint32_t linger_ms);
 
 /* Walks the connections for cons, stat, dump. */
@@ -211,6 +218,20 @@ void client_port_go_on(struct node *node);
 
 /* Frees all connections without a word to them (their streams are gone with the runtime's node). */
 void client_port_release(struct node *node);
+
+/* ---- client_listen.c
+ * --------------------------------------------------------------------------------------- */
+
+/* Listens where zoo.cfg says; a member of an ensemble need not say it. */
+NODISCARD int client_listen_begin(struct node *node, struct errmsg *message);
+
+/* Clients are served somewhere else from now on; who is connected stays. Where that is no other
+ * place, nothing happens; what cannot be bound is logged, and there is no port then. */
+void client_listen_move(struct node *node, struct slice host, uint16_t port);
+void client_listen_end(struct node *node);
+
+/* Nothing of it is left in the loop: no look-up of a name is on its way. */
+bool client_listen_is_quiet(const struct node *node);
 
 /* Called by client_port.c when a connection has been released: stopping may go on. */
 void node_client_gone(struct node *node);

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "runtime/log.h"
 
-#define BACKLOG 64
 #define HOST_MAX 256
 
 struct place {
@@ -51,10 +50,10 @@ static void on_accept(struct tcp_stream *stream, void *ctx)
 static int bind_to(struct place *place, const struct tcp_address *address)
 {
     const struct own_listener_options *options = &place->owner->options;
-    struct tcp_listen_options how = {.backlog = BACKLOG, .reuse_address = true};
+    struct tcp_listen_options how = {.backlog = options->backlog, .reuse_address = true};
     int error = tcp_listen(options->runtime, address, &how, on_accept, place, &place->listener);
     if (error == 0) {
-        LOG("quorum", LOG_INFO, "Listening for %s on %s:%u", options->purpose,
+        LOG(options->module, LOG_INFO, "Listening for %s on %s:%u", options->purpose,
             place->host[0] == '\0' ? "0.0.0.0" : place->host, place->port);
     }
     return error;
@@ -86,23 +85,33 @@ static int bind_now(struct place *place)
     return bind_to(place, &address);
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- again and again ------------------------------------------------------------------------- */
 
-static void try_later(struct place *place, const char *why)
+static void explain(const struct place *place, int error, struct errmsg *text)
+{
+    const struct own_listener_options *options = &place->owner->options;
+    const char *detail = error == ERR_RESOLVE ? "" : runtime_error_detail();
+    errmsg_set(text, error,
+               "cannot listen for %s on %s:%u: %s. Another program has the port, or the address is "
+               "not this host's: %s.",
+               options->purpose, place->host[0] == '\0' ? "0.0.0.0" : place->host, place->port,
+               detail[0] == '\0' ? error_text(error) : detail, options->advice);
+}
+
+static void try_later(struct place *place, int error)
 {
     const struct own_listener_options *options = &place->owner->options;
     struct errmsg text;
     place->failures++;
-    errmsg_set(&text, 0, "Cannot listen for %s on %s:%u: %s", options->purpose, place->host,
-               place->port, why);
+    explain(place, error, &text);
     bool is_last = options->bind_attempts > 0 && place->failures >= options->bind_attempts;
-    LOG("quorum", place->failures == 1 || is_last ? LOG_ERROR : LOG_DEBUG, "%s", text.text);
-    if (is_last && options->on_failed != NULL) {
+    LOG(options->module, is_last ? LOG_ERROR : LOG_WARN, "%s", text.text);
+    if (!is_last) {
+        runtime_timer_set(&place->retry, runtime_now_ns(options->runtime) +
+                                             (uint64_t)OWN_LISTENER_RETRY_MS * 1000000);
+    } else if (options->on_failed != NULL) {
         options->on_failed(options->ctx, text.text);
-        return;
     }
-    runtime_timer_set(&place->retry,
-                      runtime_now_ns(options->runtime) + (uint64_t)OWN_LISTENER_RETRY_MS * 1000000);
 }
 
 static void on_resolved(void *ctx, int error, const struct tcp_address *addresses, size_t count)
@@ -113,25 +122,35 @@ static void on_resolved(void *ctx, int error, const struct tcp_address *addresse
         place_free(place);
         return;
     }
-    bool is_unknown = error != 0 || count == 0;
-    for (size_t i = 0; !is_unknown && i < count; i++) {
-        if (bind_to(place, &addresses[i]) == 0) {
+    int failure = ERR_RESOLVE;
+    for (size_t i = 0; error == 0 && i < count; i++) {
+        failure = bind_to(place, &addresses[i]);
+        if (failure == 0) {
             return;
         }
     }
-    try_later(place, is_unknown ? error_text(ERR_RESOLVE) : runtime_error_detail());
+    try_later(place, failure);
 }
 
-static void begin_resolving(struct place *place)
+/* ERR_RESOLVE: it is a name, and is being looked up. */
+static int attempt(struct place *place)
 {
-    place->is_resolving = true;
-    tcp_resolve(place->owner->options.runtime, slice_of_cstr(place->host), place->port, on_resolved,
-                place);
+    int error = bind_now(place);
+    if (error == ERR_RESOLVE) {
+        place->is_resolving = true;
+        tcp_resolve(place->owner->options.runtime, slice_of_cstr(place->host), place->port,
+                    on_resolved, place);
+    }
+    return error;
 }
 
 static void on_retry(struct runtime_timer *timer)
 {
-    begin_resolving(CONTAINER_OF(timer, struct place, retry));
+    struct place *place = CONTAINER_OF(timer, struct place, retry);
+    int error = attempt(place);
+    if (error != 0 && error != ERR_RESOLVE) {
+        try_later(place, error);
+    }
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -150,22 +169,18 @@ int own_listener_add(struct own_listener *listener,
     place->port = port;
     runtime_timer_init(&place->retry, listener->options.runtime, on_retry);
     list_append(&listener->places, &place->entry);
-    int error = bind_now(place);
-    if (error == ERR_RESOLVE) {
-        begin_resolving(place);
+    int error = attempt(place);
+    if (error == 0 || error == ERR_RESOLVE) {
         return 0;
     }
-    if (error != 0) {
-        error = errmsg_set(message, error,
-                           "cannot listen for %s on %s:%u: %s (%s). Another program has the port, "
-                           "or the address is not this host's: change the own server line, or set "
-                           "quorumListenOnAllIPs=true.",
-                           listener->options.purpose,
-                           place->host[0] == '\0' ? "0.0.0.0" : place->host, port,
-                           error_text(error), runtime_error_detail());
-        place_free(place);
+    if (listener->options.bind_attempts != 1) {
+        try_later(place, error);
+        return 0;
     }
-    return error;
+    struct errmsg text;
+    explain(place, error, &text);
+    place_free(place);
+    return errmsg_set(message, error, "%s", text.text);
 }
 
 struct tcp_address own_listener_address(const struct own_listener *listener)

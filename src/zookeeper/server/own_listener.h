@@ -1,8 +1,8 @@
 /* own_listener.h - listening on what the configuration says are this server's own addresses.
  *
- * A numeric address (localhost and the wildcard among them) is bound at once, so that a port that
- * is taken ends the start with a sentence. A name is looked up off the loop, and tried again every
- * OWN_LISTENER_RETRY_MS while it does not resolve to an address of this host, since the name
+ * A numeric address (localhost and the wildcard among them) is bound at once; a name is looked up
+ * off the loop. What fails is tried again every OWN_LISTENER_RETRY_MS, with a warning each time and
+ * as often as the options say: a server that is just ending may have the port still, and the name
  * service of a container may be late.
  */
 #ifndef ZOOKEEPER_SERVER_OWN_LISTENER_H
@@ -13,12 +13,18 @@
 
 #define OWN_LISTENER_RETRY_MS 1000
 
+/* Of ports for servers, which are few. */
+#define OWN_LISTENER_BACKLOG 64
+
 struct own_listener;
 
 struct own_listener_options {
     struct runtime *runtime;
+    const char *module;     /* of the lines in the log */
     const char *purpose;    /* "elections": for the log and for sentences */
-    uint32_t bind_attempts; /* of a name; 0: for ever */
+    int backlog;            /* as tcp_listen's */
+    const char *advice;     /* what else helps, for sentences */
+    uint32_t bind_attempts; /* 0: for ever */
     void (*on_accept)(struct tcp_stream *stream, void *ctx); /* as tcp_listen's */
     void (*on_failed)(void *ctx, const char *text); /* the attempts are used up; may be NULL */
     void *ctx;
@@ -26,7 +32,8 @@ struct own_listener_options {
 
 struct own_listener *own_listener_create(const struct own_listener_options *options);
 
-/* One more address; "" and 0.0.0.0 are all interfaces, IPv6 too where the host has it. */
+/* One more address; "" and 0.0.0.0 are all interfaces, IPv6 too where the host has it. An error is
+ * returned where there is no other attempt: a numeric address with bind_attempts 1. */
 NODISCARD int own_listener_add(struct own_listener *listener,
                                struct slice host,
                                uint16_t port,

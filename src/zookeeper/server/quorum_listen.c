@@ -1,10 +1,11 @@
 /* quorum_listen.c - the quorum port on the server's own addresses.
  *
  * What the configuration says of this server: one listener for each of its addresses, or the port
- * on all interfaces with quorumListenOnAllIPs (own_listener.h: numeric addresses at once, names as
- * soon as they resolve, again and again while they do not). Apache's opens this port only while it
- * leads, and ends the server when it cannot; here it is open from the start, and what cannot be
- * bound is said early. Source: Leader (createServerSocket); reference 1.8, 2.9.
+ * on all interfaces with quorumListenOnAllIPs (own_listener.h). Apache's opens this port only while
+ * it leads; here it is open from the start, and what cannot be bound is said early, and tried again
+ * for as long as the server runs: who follows needs no such port, and who leads without one is
+ * followed by nobody and looks for a leader again. Source: Leader (createServerSocket); reference
+ * 1.8, 2.9.
  */
 #include "zookeeper/server/ensemble.h"
 #include "zookeeper/server/own_listener.h"
@@ -35,7 +36,14 @@ int quorum_listen_begin(struct quorum_port *port, struct errmsg *message)
     int error = 0;
     if (port->listener == NULL) {
         const struct own_listener_options options = {
-            .runtime = node->runtime, .purpose = "learners", .on_accept = on_accept, .ctx = port};
+            .runtime = node->runtime,
+            .module = "quorum",
+            .purpose = "learners",
+            .advice = "change the own server line, or set quorumListenOnAllIPs=true",
+            .backlog = OWN_LISTENER_BACKLOG,
+            .on_accept = on_accept,
+            .ctx = port,
+        };
         port->listener = own_listener_create(&options);
     }
     for (uint32_t i = 0; own != NULL && error == 0 && i < own->address_count; i++) {
