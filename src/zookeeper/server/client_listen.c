@@ -85,33 +85,12 @@ int client_listen_begin(struct node *node, struct errmsg *message)
 
 /* ---- moving ---------------------------------------------------------------------------------- */
 
-/* The address that a host stands for, as own_listener.c reads it; false for a name. */
-static bool read_host(struct slice host, struct tcp_address *address)
-{
-    if (host.len == 0 || slice_equal_cstr(host, "0.0.0.0")) {
-        *address = (struct tcp_address){.is_v6 = true};
-        return true;
-    }
-    bool is_local = slice_equal_cstr(host, "localhost");
-    return tcp_address_parse(is_local ? SLICE_LIT("127.0.0.1") : host, 0, address);
-}
-
-static bool is_same_host(struct slice a, struct slice b)
-{
-    struct tcp_address first;
-    struct tcp_address second;
-    if (!read_host(a, &first) || !read_host(b, &second)) {
-        return slice_equal(a, b);
-    }
-    return first.is_v6 == second.is_v6 && memcmp(first.ip, second.ip, first.is_v6 ? 16 : 4) == 0;
-}
-
 void client_listen_move(struct node *node, struct slice host, uint16_t port)
 {
     struct zk_config *config = &node->config;
     struct errmsg message;
     if (config->client_port == port &&
-        is_same_host(slice_of_cstr(config->client_port_address), host)) {
+        own_listener_same_host(slice_of_cstr(config->client_port_address), host)) {
         return;
     }
     if (host.len >= sizeof config->client_port_address) {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "zookeeper/server/own_listener.h"
 
 /* The session ids of extended types have room for no more (EphemeralType.validateServerID). */
 #define SERVER_ID_MAX_EXTENDED 254
@@ -288,24 +289,6 @@ static bool is_any_address(struct slice host)
            slice_equal_cstr(host, "0:0:0:0:0:0:0:0");
 }
 
-/* localhost is known; other names are not looked up here. */
-static bool read_host(struct slice host, struct tcp_address *address)
-{
-    bool is_local = slice_equal_cstr(host, "localhost");
-    return tcp_address_parse(is_local ? SLICE_LIT("127.0.0.1") : host, 0, address);
-}
-
-/* InetSocketAddress.equals: by what the texts stand for. */
-static bool is_same_host(struct slice a, struct slice b)
-{
-    struct tcp_address first;
-    struct tcp_address second;
-    if (!read_host(a, &first) || !read_host(b, &second)) {
-        return slice_equal(a, b);
-    }
-    return first.is_v6 == second.is_v6 && memcmp(first.ip, second.ip, first.is_v6 ? 16 : 4) == 0;
-}
-
 /* setupClientPort: where the own line says where clients are served, zoo.cfg must not say
  * otherwise. */
 static int take_client_port(struct zk_config *config,
@@ -316,7 +299,7 @@ static int take_client_port(struct zk_config *config,
         return 0;
     }
     struct slice said = slice_of_cstr(config->client_port_address);
-    bool same_host = is_any_address(said) || is_same_host(said, own->client_host);
+    bool same_host = is_any_address(said) || own_listener_same_host(said, own->client_host);
     if (config->client_port != 0 && (config->client_port != own->client_port || !same_host)) {
         return errmsg_set(around->message, ERR_CONFIG,
                           "Error processing %s: client address for this server (id = %" PRId64

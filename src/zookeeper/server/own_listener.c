@@ -59,6 +59,31 @@ static int bind_to(struct place *place, const struct tcp_address *address)
     return error;
 }
 
+static bool is_every_address(struct slice host)
+{
+    return host.len == 0 || slice_equal_cstr(host, "0.0.0.0");
+}
+
+/* False: it is a name, which has to be looked up. */
+static bool read_host(struct slice host, uint16_t port, struct tcp_address *address)
+{
+    bool is_local = slice_equal_cstr(host, "localhost");
+    return tcp_address_parse(is_local ? SLICE_LIT("127.0.0.1") : host, port, address);
+}
+
+bool own_listener_same_host(struct slice a, struct slice b)
+{
+    struct tcp_address first;
+    struct tcp_address second;
+    if (is_every_address(a) || is_every_address(b)) {
+        return is_every_address(a) && is_every_address(b);
+    }
+    if (!read_host(a, 0, &first) || !read_host(b, 0, &second)) {
+        return slice_equal(a, b);
+    }
+    return first.is_v6 == second.is_v6 && memcmp(first.ip, second.ip, first.is_v6 ? 16 : 4) == 0;
+}
+
 static int bind_all(struct place *place)
 {
     struct tcp_address address = {.is_v6 = true, .port = place->port};
@@ -75,11 +100,10 @@ static int bind_now(struct place *place)
 {
     struct tcp_address address;
     struct slice host = slice_of_cstr(place->host);
-    if (host.len == 0 || slice_equal_cstr(host, "0.0.0.0")) {
+    if (is_every_address(host)) {
         return bind_all(place);
     }
-    bool is_local = slice_equal_cstr(host, "localhost");
-    if (!tcp_address_parse(is_local ? SLICE_LIT("127.0.0.1") : host, place->port, &address)) {
+    if (!read_host(host, place->port, &address)) {
         return ERR_RESOLVE;
     }
     return bind_to(place, &address);

@@ -39,6 +39,9 @@ NODISCARD int own_listener_add(struct own_listener *listener,
                                uint16_t port,
                                struct errmsg *message);
 
+/* Do they stand for the same, as far as that can be said without looking up names? */
+bool own_listener_same_host(struct slice a, struct slice b);
+
 /* Of the first address that is bound; port 0: none. */
 struct tcp_address own_listener_address(const struct own_listener *listener);
 
