@@ -344,6 +344,7 @@ static void perform(struct ensemble_peer *peer)
         case ZK_EFFECT_ALARM:
             fail_msg("%.*s", (int)effect->len,
                      (const char *)peer->outbox.bytes.data + effect->offset);
+            break;
         case ZK_EFFECT_PEER:
             perform_peer(peer, effect);
             break;
