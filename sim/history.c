@@ -117,6 +117,20 @@ void history_commit(struct history *history, int64_t zxid, struct slice bytes)
                                                          .bytes = pool_copy(&history->pool, bytes)};
 }
 
+size_t history_begin_late(struct history *history, int64_t zxid)
+{
+    size_t at = history->log_count;
+    while (at > 0 && history->log[at - 1].zxid > zxid) {
+        at -= 1;
+    }
+    history_commit(history, zxid, SLICE_NULL);
+    for (size_t i = history->log_count - 1; i > at; i--) {
+        history->log[i] = history->log[i - 1];
+    }
+    history->log[at] = (struct logged){.zxid = zxid};
+    return at;
+}
+
 void history_log_cut(struct history *history, int64_t zxid)
 {
     while (history->log_count > (size_t)zxid) {

@@ -146,6 +146,9 @@ bool history_log(struct history *history, int64_t zxid, struct slice bytes);
 /* G grows by what was committed next, in an ensemble. */
 void history_commit(struct history *history, int64_t zxid, struct slice bytes);
 
+/* An epoch began, which is known only when a later one has begun: where in the log it stands. */
+size_t history_begin_late(struct history *history, int64_t zxid);
+
 /* Forgets what was logged above zxid: a power cut took it. */
 void history_log_cut(struct history *history, int64_t zxid);
 

@@ -524,6 +524,19 @@ static void push(struct ensemble_world *ensemble, int64_t zxid, struct slice txn
     ghost->entries[ghost->count++] = (struct ghost_entry){0};
 }
 
+/* An epoch whose leader serves when a later one has begun: nothing is committed in it, but its
+ * first zxid is shown to clients. */
+static void begin_late(struct ensemble_world *ensemble, int64_t first)
+{
+    struct ghost *ghost = &ensemble->ghost;
+    size_t at = history_begin_late(&ensemble->base.history, first);
+    heap_grow((void **)&ghost->entries, &ghost->cap, ghost->count, sizeof *ghost->entries);
+    for (size_t i = ghost->count++; i > at; i--) {
+        ghost->entries[i] = ghost->entries[i - 1];
+    }
+    ghost->entries[at] = (struct ghost_entry){0};
+}
+
 /* Appends what the log has between the end of G and zxid. */
 static void extend_from(struct ensemble_world *ensemble, struct member *source, int64_t zxid)
 {
@@ -671,6 +684,8 @@ static void look_leader(struct member *member, const struct member_view *view)
     }
     if (first > ghost_zxid(ensemble)) {
         push(ensemble, first, SLICE_NULL);
+    } else if (first < ghost_zxid(ensemble)) {
+        begin_late(ensemble, first);
     }
 }
 
