@@ -548,6 +548,9 @@ int tcp_connect(struct runtime *runtime,
     stream->state = STREAM_CONNECTING;
     stream->conn = net_connect(runtime->network, &from, address, &stream_handler, stream);
     list_append(&runtime->streams, &stream->link);
+    if (runtime->is_dead) {
+        stream_drop(stream, true); /* the rest of a turn in which a disk operation was the last */
+    }
     *created = stream;
     return 0;
 }
