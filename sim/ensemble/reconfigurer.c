@@ -225,9 +225,10 @@ static void look_config(struct member *member, const struct member_view *view)
         const char *problem = memberships_check_text(&ensemble->ghost.memberships, view->zxid,
                                                      member_config_text(member));
         if (problem != NULL) {
-            ensemble_world_fail(ensemble,
-                                "Z-INV14: /zookeeper/config of member %d at 0x%" PRIx64 " %s",
-                                member->id, view->zxid, problem);
+            ensemble_world_fail(
+                ensemble, "Z-INV14: /zookeeper/config of member %d at 0x%" PRIx64 " %s: %.*s",
+                member->id, view->zxid, problem, (int)member_config_text(member).len,
+                (const char *)member_config_text(member).ptr);
         }
     }
 }

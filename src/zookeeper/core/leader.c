@@ -206,13 +206,18 @@ static void set_phase(struct leader_turn *turn, enum leader_phase phase)
 }
 
 /* The configuration of an ensemble that was never reconfigured gets the first leader's zxid for its
- * version. (Leader.lead) */
+ * version. (Leader.lead) One that the history has under a version is not proposed anew: whoever
+ * wrote it by hand has only left that version out. */
 static void version_config(struct leader_turn *turn)
 {
     struct leader *leader = turn->leader;
     struct peer *peer = leader->peer;
     if (!peer->config->reconfig_enabled || peer->committed_config->version != 0 ||
         (peer->seen_config != NULL && peer->seen_config->version != 0)) {
+        return;
+    }
+    if (peer_history_names_members(peer)) {
+        peer_recall_next(peer, turn->outbox);
         return;
     }
     leader->scratch.len = 0;

@@ -197,16 +197,30 @@ bool peer_activate_config(struct peer *peer,
     return is_big;
 }
 
-int64_t peer_history_version(const struct peer *peer)
+/* NULL: none. */
+static struct quorum_config *read_history(const struct peer *peer)
 {
     struct quorum_config *written = NULL;
     struct slice text = tree_config_text(&peer->service.tree);
-    if (text.len == 0 || quorum_config_parse(text, &written, NULL, 0) != ERR_OK) {
-        return 0;
-    }
-    int64_t version = written->version;
+    bool is_there = text.len > 0 && quorum_config_parse(text, &written, NULL, 0) == ERR_OK;
+    return is_there ? written : NULL;
+}
+
+int64_t peer_history_version(const struct peer *peer)
+{
+    struct quorum_config *written = read_history(peer);
+    int64_t version = written == NULL ? 0 : written->version;
     quorum_config_drop(written);
     return version;
+}
+
+bool peer_history_names_members(const struct peer *peer)
+{
+    struct quorum_config *written = read_history(peer);
+    bool names = written != NULL && written->version != 0 &&
+                 quorum_config_same_members(written, peer->committed_config);
+    quorum_config_drop(written);
+    return names;
 }
 
 void peer_write_config_node(struct peer *peer)

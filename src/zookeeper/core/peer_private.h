@@ -126,8 +126,9 @@ static inline bool config_was_proposed(int64_t version)
 /* At the start, when log and epochs are known. */
 void peer_forget_lost_config(struct peer *peer);
 
-/* Somebody has told what is in force: a newer configuration in the own history is one that was
- * proposed, also when whoever set this server up anew has removed the file that says so. */
+/* A newer configuration in the own history is one that was proposed, also when whoever set this
+ * server up anew has removed the file that says so: to be called when somebody has told what is in
+ * force, or when it is known to be in force. */
 void peer_recall_next(struct peer *peer, struct zk_outbox *outbox);
 
 /* This configuration is in force; takes it over. */
@@ -147,6 +148,9 @@ bool peer_observes(const struct quorum_config *config, int64_t id);
 
 /* The version of the configuration that the tree has; 0: none, or one without. */
 int64_t peer_history_version(const struct peer *peer);
+
+/* Has the tree the committed configuration's members under a version? */
+bool peer_history_names_members(const struct peer *peer);
 
 /* /zookeeper/config says what is in force (ZKDatabase.initConfigInZKDatabase). */
 void peer_write_config_node(struct peer *peer);
