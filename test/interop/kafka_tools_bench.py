@@ -42,8 +42,10 @@ class Bench:
         for topic, partitions in (("g1", "1"), ("g2", "3")):
             must("kafka-topics", self.broker, "--create", "--topic", topic, "--partitions", partitions)
         for topic, count in cases.PRODUCED.items():
-            lines = "".join(f"m{number}\n" for number in range(count))
-            must("kafka-console-producer", self.broker, "--topic", topic, stdin=lines)
+            lines = [f"m{number}\n" for number in range(count)]
+            # The last one by another process, milliseconds later: whose timestamp is the greatest must not be luck.
+            for part in (lines[:-1], lines[-1:]):
+                must("kafka-console-producer", self.broker, "--topic", topic, stdin="".join(part))
         must("kafka-console-consumer", self.broker, "--topic", "g1", "--from-beginning", "--group", "grp",
              "--max-messages", "3", "--timeout-ms", "20000")
         must("kafka-consumer-groups", self.broker, "--reset-offsets", "--group", "grp", "--topic", "g2:0,1",
