@@ -119,6 +119,7 @@ struct zk_config {
     int32_t max_notification_interval_ms;
     int32_t connect_timeout_ms;              /* cnxTimeout */
     int32_t election_port_bind_retry;        /* 0: for ever */
+    int32_t observer_master_port;            /* 0: followers take no observers */
     char dynamic_config_file[PATH_TEXT_MAX]; /* "": the members stand in zoo.cfg */
 
     /* Samsa's own keys: samsa.log.level, samsa.log.level.<module>, samsa.log.file, samsa.log.json,

@@ -451,6 +451,7 @@ struct quorum_port *quorum_port_create(struct node *node)
     port->node = node;
     list_init(&port->links);
     list_init(&port->dials);
+    list_init(&port->relays);
     list_init(&port->snapshots_out);
     list_init(&port->receiving);
     buffer_init(&port->sink, SIZE_MAX / 4);
@@ -527,6 +528,7 @@ void quorum_port_close(struct quorum_port *port, uint32_t linger_ms)
     runtime_timer_stop(&port->minder);
     quorum_listen_end(port);
     quorum_dial_end_all(port);
+    quorum_relay_end_all(port, linger_ms);
     LIST_FOR_EACH_SAFE(entry, after, &port->links)
     {
         quorum_link_close(CONTAINER_OF(entry, struct quorum_link, entry), linger_ms);
@@ -535,7 +537,7 @@ void quorum_port_close(struct quorum_port *port, uint32_t linger_ms)
 
 bool quorum_port_is_quiet(const struct quorum_port *port)
 {
-    return port->link_count == 0 && list_is_empty(&port->dials) &&
+    return port->link_count == 0 && list_is_empty(&port->dials) && port->relay_count == 0 &&
            list_is_empty(&port->receiving) && quorum_listen_is_quiet(port);
 }
 
@@ -561,6 +563,7 @@ void quorum_port_destroy(struct quorum_port *port)
         quorum_link_free(CONTAINER_OF(entry, struct quorum_link, entry));
     }
     quorum_dial_release_all(port);
+    quorum_relay_release_all(port);
     quorum_listen_release_all(port);
     snapshot_in_release_all(port);
     buffer_release(&port->sink);

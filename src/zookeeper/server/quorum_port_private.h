@@ -1,6 +1,7 @@
 /* quorum_port_private.h - what the files of the quorum port share: quorum_port.c (links, packets),
  * quorum_dial.c (connecting to a leader), quorum_listen.c (the server's own addresses),
- * quorum_snapshot_out.c, quorum_snapshot_in.c. */
+ * quorum_relay.c (observers of the leader that come to a follower), quorum_snapshot_out.c,
+ * quorum_snapshot_in.c. */
 #ifndef ZOOKEEPER_SERVER_QUORUM_PORT_PRIVATE_H
 #define ZOOKEEPER_SERVER_QUORUM_PORT_PRIVATE_H
 
@@ -52,7 +53,10 @@ struct quorum_port {
     uint32_t link_count;
     uint64_t last_link_id;
     struct list dials;
-    struct own_listener *listener; /* NULL before the port was opened */
+    struct list relays; /* quorum_relay.c */
+    uint32_t relay_count;
+    struct own_listener *listener; /* NULL before the port was opened, as the next one */
+    struct own_listener *observer_listener;
     bool is_open;
     bool is_closed;
     uint64_t closing_logged_ns; /* when it was last said why a link is closed; 0: never */
@@ -110,6 +114,13 @@ void quorum_listen_end(struct quorum_port *port);
 bool quorum_listen_is_quiet(const struct quorum_port *port);
 void quorum_listen_release_all(struct quorum_port *port);
 void quorum_port_accepted(struct quorum_port *port, struct tcp_stream *stream);
+
+/* ---- quorum_relay.c -------------------------------------------------------------------------- */
+
+/* Somebody has come to observerMasterPort. */
+void quorum_relay_accepted(struct quorum_port *port, struct tcp_stream *stream);
+void quorum_relay_end_all(struct quorum_port *port, uint32_t linger_ms);
+void quorum_relay_release_all(struct quorum_port *port);
 
 /* ---- quorum_snapshot_out.c ------------------------------------------------------------------- */
 
