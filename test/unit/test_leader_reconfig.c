@@ -329,34 +329,6 @@ static void test_switched_off_or_not_allowed(void **state)
     test_leader_release(&test);
 }
 
-/* What the leader's history says beside a configuration that was written by hand, without version:
- * the version that is in force then. */
-static int64_t version_beside(const char *history)
-{
-    struct test_leader test;
-    test_leader_init(&test);
-    test.config.reconfig_enabled = true;
-    test_leader_load(&test, 3, 5);
-    tree_set_config(&test.peer.service.tree, slice_of_cstr(history), zxid_make(3, 3));
-    test_leader_start(&test, 3, 3);
-    (void)test_learner_join(&test, 0, 2);
-    int64_t version = test.peer.committed_config->version;
-    expect_config_node(&test, version == FIRST_VERSION ? three : history);
-    test_leader_release(&test);
-    return version;
-}
-
-/* Ensemble seed 2992899465: a member that was set up anew gave a configuration another version. */
-static void test_a_configuration_of_the_history_keeps_its_version(void **state)
-{
-    (void)state;
-    char text[512];
-    snprintf(text, sizeof text, "%.*s300000003", (int)(strlen(three) - 9), three);
-    assert_true(version_beside(text) == zxid_make(3, 3));
-    text[strlen("server.")] = '5'; /* other servers: a copy of the data on new machines */
-    assert_true(version_beside(text) == FIRST_VERSION);
-}
-
 static void text_of_version(char *text, size_t size, int64_t version)
 {
     snprintf(text, size, "%.*s%" PRIx64, (int)(strlen(three) - strlen("400000000")), three,
@@ -432,6 +404,58 @@ static void test_what_the_log_proposes_is_recalled(void **state)
     test_leader_release(&test);
 }
 
+/* The same one that was restarted, and whose disk was too full for zoo.cfg.dynamic.next before
+ * that: it must not lead without a quorum of the proposed one (ensemble seed 1185327441
+ * --reconfigs). */
+static void test_what_the_log_proposes_is_known_after_a_restart(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    char text[512];
+    test_leader_init(&test);
+    test.config.reconfig_enabled = true;
+    quorum_config_drop(test.members);
+    text_of_version(text, sizeof text, zxid_make(3, 2));
+    test.members = peer_read_config(slice_of_cstr(text));
+    assert_non_null(test.members);
+    test_leader_load(&test, 3, 5);
+    text_of_version(text, sizeof text, zxid_make(3, 5));
+    tree_set_config(&test.peer.service.tree, slice_of_cstr(text), zxid_make(3, 5));
+    peer_start(&test.peer, 3, 3, test.now_ms, &test.outbox);
+    assert_true(test.peer.committed_config->version == zxid_make(3, 2));
+    assert_true(test.peer.seen_config->version == zxid_make(3, 5));
+    peer_check(&test.peer);
+    test_leader_release(&test);
+}
+
+/* What the leader's history says beside a configuration that was written by hand, without version:
+ * the version that is in force then. */
+static int64_t version_beside(const char *history)
+{
+    struct test_leader test;
+    test_leader_init(&test);
+    test.config.reconfig_enabled = true;
+    test_leader_load(&test, 3, 5);
+    tree_set_config(&test.peer.service.tree, slice_of_cstr(history), zxid_make(3, 3));
+    test_leader_start(&test, 3, 3);
+    (void)test_learner_join(&test, 0, 2);
+    int64_t version = test.peer.committed_config->version;
+    expect_config_node(&test, version == FIRST_VERSION ? three : history);
+    test_leader_release(&test);
+    return version;
+}
+
+/* Ensemble seed 2992899465: a member that was set up anew gave a configuration another version. */
+static void test_a_configuration_of_the_history_keeps_its_version(void **state)
+{
+    (void)state;
+    char text[512];
+    text_of_version(text, sizeof text, zxid_make(3, 3));
+    assert_true(version_beside(text) == zxid_make(3, 3));
+    text[strlen("server.")] = '5'; /* other servers: a copy of the data on new machines */
+    assert_true(version_beside(text) == FIRST_VERSION);
+}
+
 /* 4 observes and is to vote instead of 3; 2 dies before it has acknowledged that. 1 and 3 are a
  * quorum of before, 1 and 4 of after, but 4 is not sent proposals: nothing could be committed any
  * more, so the leader does not stay. */
@@ -464,10 +488,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_is_to_vote_confirms_no_proposal),
         cmocka_unit_test(test_the_first_leader_versions_the_configuration),
-        cmocka_unit_test(test_a_configuration_of_the_history_keeps_its_version),
         cmocka_unit_test(test_a_server_leaves),
         cmocka_unit_test(test_a_lost_proposal_stays_lost),
         cmocka_unit_test(test_what_the_log_proposes_is_recalled),
+        cmocka_unit_test(test_what_the_log_proposes_is_known_after_a_restart),
+        cmocka_unit_test(test_a_configuration_of_the_history_keeps_its_version),
         cmocka_unit_test(test_servers_join),
         cmocka_unit_test(test_observers_hear_of_it),
         cmocka_unit_test(test_the_leader_leaves),

@@ -313,6 +313,9 @@ static void look(struct peer *peer, const char *reason, uint64_t now_ms, struct 
     if (config->read_only_mode_enabled && !peer->is_read_only) {
         private->read_only_at_ms = now_ms + (uint64_t)MAX(config->tick_ms, READ_ONLY_AFTER_MS_MIN);
     }
+    if (peer->committed_config->version != 0) {
+        peer_recall_next(peer, outbox);
+    }
     bool is_next = peer->seen_config->version > peer->committed_config->version;
     election_set_next(&peer->election, is_next ? peer->seen_config : NULL);
     election_set_known(&peer->election, peer_history_version(peer));
@@ -477,7 +480,6 @@ static void take_config(struct peer *peer,
         return;
     }
     peer_set_committed(peer, config, outbox);
-    peer_recall_next(peer, outbox);
     look(peer, "a newer configuration", now_ms, outbox);
 }
 

@@ -126,9 +126,11 @@ static inline bool config_was_proposed(int64_t version)
 /* At the start, when log and epochs are known. */
 void peer_forget_lost_config(struct peer *peer);
 
-/* A newer configuration in the own history is one that was proposed, also when whoever set this
- * server up anew has removed the file that says so: to be called when somebody has told what is in
- * force, or when it is known to be in force. */
+/* A newer configuration in the own history is one that was proposed, also when nothing else says
+ * so: the disk was full for zoo.cfg.dynamic.next, whoever set this server up anew has removed it, a
+ * leader did not know. Whoever leads with that history commits it, and needs a quorum of it. Not to
+ * be called while the configuration in force has no version: it was written by hand then, perhaps
+ * for a copy of the data on other machines. */
 void peer_recall_next(struct peer *peer, struct zk_outbox *outbox);
 
 /* This configuration is in force; takes it over. */

@@ -233,8 +233,8 @@ static void config_done(struct runtime_job *job)
     config_job->config = NULL;
     if (config_job->error != 0) {
         LOG("server", LOG_ERROR, "%s. %s", config_job->message.text,
-            config_job->is_next ? "A restart before the proposed configuration is committed will "
-                                  "not know of it."
+            config_job->is_next ? "Before the proposed configuration is committed a restart knows "
+                                  "it by the log alone."
                                 : "The configuration is in force and in the data; the file is "
                                   "written again with the next one.");
     }
