@@ -223,7 +223,7 @@ def test_a_write_to_the_log_fails(bad_disk_server, number, error):
     server = bad_disk_server()
     orders = server.orders
     server.start()
-    orders.set("log", fail_write_from=orders.get("log", "writes") + 1, error=error)
+    orders.set("log", fail_write_from=orders.get("log", "writes") + number, error=error)
     acknowledged = write_until_the_end(server, limit=100)
     ended_with_storage(server, os.strerror(error), str(server.data_dir / "version-2"))
     orders.clear()
@@ -253,9 +253,13 @@ def test_a_snapshot_fails(bad_disk_server, what):
     conn.close()
 
 
+@pytest.mark.parametrize("number, name", ((1, "received-"), (2, "snapshot.")), ids=("receives", "keeps"))
 @pytest.mark.parametrize("error", (errno.EIO, errno.ENOSPC, errno.EDQUOT))
-def test_the_snapshot_of_a_leader_cannot_be_written(shim, tmp_path, error):
-    """The follower ends and says why in the system's words; it comes back on a good disk."""
+def test_the_snapshot_of_a_leader_cannot_be_written(shim, tmp_path, number, name, error):
+    """Neither as it comes nor as an own one: the follower ends and names the file; it comes back on a good disk.
+
+    Else its leader would send the whole tree again and again.
+    """
     with Ensemble(tmp_path, ["samsa"] * 3) as one:
         follower = one.servers[1]
         follower.work.mkdir(parents=True)
@@ -266,9 +270,9 @@ def test_the_snapshot_of_a_leader_cannot_be_written(shim, tmp_path, error):
         wait_for(lambda: "LOOKING" in follower.logs(), "the first start")
         follower.kill()
         one.start(2, 3)
-        orders.set("snapshot", fail_write_from=orders.get("snapshot", "writes") + 1, error=error)
+        orders.set("snapshot", fail_write_from=orders.get("snapshot", "writes") + number, error=error)
         one.start(1, wait=False)
-        ended_with_storage(follower, os.strerror(error), str(follower.data_dir / "version-2"))
+        ended_with_storage(follower, os.strerror(error), str(follower.data_dir / "version-2"), name)
         orders.clear()
         one.start(1)
         assert one.mode(1) == "follower"
