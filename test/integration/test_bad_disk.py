@@ -273,6 +273,8 @@ def test_the_snapshot_of_a_leader_cannot_be_written(shim, tmp_path, number, name
         orders.set("snapshot", fail_write_from=orders.get("snapshot", "writes") + number, error=error)
         one.start(1, wait=False)
         ended_with_storage(follower, os.strerror(error), str(follower.data_dir / "version-2"), name)
+        # It was the server that went; the leader did nothing.
+        assert "the leader has closed the connection" not in follower.logs()
         orders.clear()
         one.start(1)
         assert one.mode(1) == "follower"
