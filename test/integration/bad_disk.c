@@ -69,7 +69,7 @@ static struct kind *kind_of(int fd)
     if (strncmp(name, "log.", 4) == 0) {
         return &kinds[KIND_LOG];
     }
-    if (strncmp(name, "snapshot.", 9) == 0) {
+    if (strncmp(name, "snapshot.", 9) == 0 || strncmp(name, "received-", 9) == 0) {
         return &kinds[KIND_SNAPSHOT];
     }
     if (strncmp(name, ".samsa", 6) == 0) {

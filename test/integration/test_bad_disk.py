@@ -18,6 +18,7 @@ from golden.zookeeper import wire
 from golden.zookeeper.client import Connection, ConnectionLost
 from peers import DiskOrders, SamsaServer, build_bad_disk, free_port
 from peers.bad_disk import KINDS
+from peers.ensemble import Ensemble
 
 EXIT_STORAGE = 10
 
@@ -250,6 +251,33 @@ def test_a_snapshot_fails(bad_disk_server, what):
         conn.call("create", wire.body_create(f"/later{number}", b""))
     wait_for(lambda: monitor(server)["zk_cnt_snapshottime"] > taken, "a snapshot on the healed disk")
     conn.close()
+
+
+@pytest.mark.parametrize("number, name", ((1, "received-"), (2, "snapshot.")), ids=("receives", "keeps"))
+@pytest.mark.parametrize("error", (errno.EIO, errno.ENOSPC, errno.EDQUOT))
+def test_the_snapshot_of_a_leader_cannot_be_written(shim, tmp_path, number, name, error):
+    """Neither as it comes nor as an own one: the follower ends and names the file; it comes back on a good disk.
+
+    Else its leader would send the whole tree again and again.
+    """
+    with Ensemble(tmp_path, ["samsa"] * 3) as one:
+        follower = one.servers[1]
+        follower.work.mkdir(parents=True)
+        orders = DiskOrders(follower.work / "orders")
+        follower.environment = lambda old=follower.environment: {**old(), **orders.environment(shim)}
+        # Alone it writes the snapshot of an empty server; the next that comes is the leader's.
+        one.start(1, wait=False)
+        wait_for(lambda: "LOOKING" in follower.logs(), "the first start")
+        follower.kill()
+        one.start(2, 3)
+        orders.set("snapshot", fail_write_from=orders.get("snapshot", "writes") + number, error=error)
+        one.start(1, wait=False)
+        ended_with_storage(follower, os.strerror(error), str(follower.data_dir / "version-2"), name)
+        # It was the server that went; the leader did nothing.
+        assert "the leader has closed the connection" not in follower.logs()
+        orders.clear()
+        one.start(1)
+        assert one.mode(1) == "follower"
 
 
 def test_partial_writes_and_interruptions(bad_disk_server):

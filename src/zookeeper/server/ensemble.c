@@ -236,6 +236,9 @@ static void perform_role(struct ensemble *ensemble, const struct zk_effect *effe
     struct node *node = ensemble->node;
     const struct peer *peer = &ensemble->peer;
     struct slice reason = zk_effect_bytes(&node->outbox, effect);
+    if (node->state == NODE_FAILED) {
+        return; /* its links go with it: nobody else has closed them, and nothing is looked for */
+    }
     bool is_news = ensemble->logged_state != peer->state ||
                    ensemble->logged_zab_state != peer->zab_state ||
                    ensemble->logged_read_only != peer->is_read_only;

@@ -286,7 +286,8 @@ static void snapshot_taken(void *ctx, int error, int64_t zxid)
     }
     if (error != 0) {
         errmsg_set(&message, error, "cannot write snapshot.%" PRIx64 " in %s: %s (%s)",
-                   (uint64_t)zxid, node->dir.snap_dir, error_text(error), runtime_error_detail());
+                   (uint64_t)zxid, node->dir.snap_dir, error_text(error),
+                   snapshotter_error_detail(node->snapshotter));
         node_fail_disk(node, &message);
         return;
     }

@@ -8,6 +8,10 @@
  * four-letter words and metrics, until the new one is whole. The file is ours (*.samsa-tmp),
  * removed at the end, or at the next start.
  *
+ * A disk that does not take the file ends the server, as one that does not take the log: the leader
+ * would send its whole tree again and again. Bytes that are no tree are the sender's fault: the
+ * link is closed, and another try made.
+ *
  * A link that is lost or closed in the middle leaves the receiver to its jobs, whose work is then
  * for nobody; it goes when the last is done.
  */
@@ -48,6 +52,7 @@ struct snapshot_in {
     uint64_t file_bytes;
     uint64_t read_at;
     int lane_error;
+    struct errmsg disk_failed; /* what is to be told of the file; "": nothing */
     bool has_tree;
     struct tree tree;
     char path[PATH_TEXT_MAX];
@@ -84,17 +89,34 @@ static void job_is_over(struct snapshot_in *in)
 
 /* ---- the lane's half ------------------------------------------------------------------------- */
 
+/* Too many open files are clients', who leave a server that is not in step. */
+static void file_failed(struct snapshot_in *in, int error, const char *what)
+{
+    in->lane_error = error;
+    if (error != ERR_TOO_MANY_FILES) {
+        errmsg_set(&in->disk_failed, error, "the leader's snapshot: %s %s failed: %s (%s)", what,
+                   in->path, error_text(error), runtime_error_detail());
+    }
+}
+
 static void piece_work(struct runtime_job *job)
 {
     struct in_piece *piece = CONTAINER_OF(job, struct in_piece, job);
     struct snapshot_in *in = piece->in;
-    if (in->lane_error == 0 && in->file == NULL) {
-        in->lane_error = file_open(in->port->node->runtime, in->path,
-                                   FILE_READ | FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &in->file);
+    int error = 0;
+    if (in->lane_error != 0) {
+        return;
     }
-    if (in->lane_error == 0) {
-        in->lane_error = file_write(in->file, in->file_bytes, buffer_slice(&piece->bytes));
+    if (in->file == NULL) {
+        error = file_open(in->port->node->runtime, in->path,
+                          FILE_READ | FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &in->file);
+    }
+    if (error == 0) {
+        error = file_write(in->file, in->file_bytes, buffer_slice(&piece->bytes));
         in->file_bytes += piece->bytes.len;
+    }
+    if (error != 0) {
+        file_failed(in, error, "writing");
     }
 }
 
@@ -102,8 +124,12 @@ static int read_file(void *ctx, void *bytes, size_t len, size_t *got)
 {
     struct snapshot_in *in = ctx;
     int error = file_read(in->file, in->read_at, bytes, len, got);
-    in->read_at += error == 0 ? *got : 0;
-    return error;
+    if (error != 0) {
+        file_failed(in, error, "reading");
+        return error;
+    }
+    in->read_at += *got;
+    return 0;
 }
 
 static void load_work(struct runtime_job *job)
@@ -133,6 +159,10 @@ static void in_finished(struct snapshot_in *in, int error)
     struct node *node = port->node;
     uint64_t took_ms = (runtime_now_ns(node->runtime) - in->began_ns) / 1000000;
     if (link == NULL) {
+        return;
+    }
+    if (in->disk_failed.text[0] != '\0') {
+        node_fail_disk(node, &in->disk_failed); /* it drops the links, and this with them */
         return;
     }
     if (error == 0) {

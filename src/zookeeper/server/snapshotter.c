@@ -11,6 +11,7 @@
 #include "zookeeper/server/snapshotter.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/memory.h"
 #include "base/random.h"
@@ -47,6 +48,7 @@ struct snapshot_run {
     /* the lane's half: touched by its jobs alone */
     struct snapshot_writer *writer; /* NULL before the first piece and after the end */
     int lane_error;
+    char lane_detail[128]; /* the system's words for it, which its thread alone could say */
     uint64_t file_bytes;
     void (*done)(void *ctx, int error, int64_t zxid);
     void *ctx;
@@ -60,6 +62,7 @@ struct snapshotter {
     /* turns go on coming while a run has work, also when no client speaks */
     struct runtime_timer wake;
     struct snapshot_run *run;
+    char error_detail[128]; /* of the last one that ended */
 };
 
 static void on_wake(struct runtime_timer *timer)
@@ -125,6 +128,11 @@ bool snapshotter_is_running(const struct snapshotter *snapshotter)
     return snapshotter->run != NULL;
 }
 
+const char *snapshotter_error_detail(const struct snapshotter *snapshotter)
+{
+    return snapshotter->error_detail;
+}
+
 void snapshotter_cancel(struct snapshotter *snapshotter)
 {
     if (snapshotter->run != NULL) {
@@ -144,6 +152,15 @@ static struct snapshot_options options_of(const struct node *node)
     };
 }
 
+/* Keeps how a step ended; none is begun after one that failed. */
+static void lane_step_ended(struct snapshot_run *run, int error)
+{
+    run->lane_error = error;
+    if (error != 0) {
+        snprintf(run->lane_detail, sizeof run->lane_detail, "%s", runtime_error_detail());
+    }
+}
+
 static void piece_work(struct runtime_job *job)
 {
     struct piece *piece = CONTAINER_OF(job, struct piece, job);
@@ -151,11 +168,11 @@ static void piece_work(struct runtime_job *job)
     struct node *node = run->owner->node;
     if (run->lane_error == 0 && run->writer == NULL) {
         struct snapshot_options options = options_of(node);
-        run->lane_error = snapshot_writer_open(node->runtime, node->dir.snap_dir, run->zxid,
-                                               &options, &run->writer);
+        lane_step_ended(run, snapshot_writer_open(node->runtime, node->dir.snap_dir, run->zxid,
+                                                  &options, &run->writer));
     }
     if (run->lane_error == 0) {
-        run->lane_error = snapshot_writer_append(run->writer, buffer_slice(&piece->bytes));
+        lane_step_ended(run, snapshot_writer_append(run->writer, buffer_slice(&piece->bytes)));
     }
     piece->error = run->lane_error;
 }
@@ -167,7 +184,7 @@ static void finish_work(struct runtime_job *job)
         return; /* it could not be opened, or nothing was written before it was given up */
     }
     if (run->lane_error == 0 && run->wants_file) {
-        run->lane_error = snapshot_writer_finish(run->writer, run->digest, &run->file_bytes);
+        lane_step_ended(run, snapshot_writer_finish(run->writer, run->digest, &run->file_bytes));
     } else {
         snapshot_writer_abandon(run->writer);
     }
@@ -204,6 +221,7 @@ static void finish_done(struct runtime_job *job)
     if (run->error == 0) {
         run->error = run->lane_error;
     }
+    snprintf(snapshotter->error_detail, sizeof snapshotter->error_detail, "%s", run->lane_detail);
     runtime_timer_stop(&snapshotter->wake);
     run_account(snapshotter->node, run);
     if (run->done != NULL) {

@@ -29,6 +29,10 @@ void snapshotter_turn(struct snapshotter *snapshotter);
 
 bool snapshotter_is_running(const struct snapshotter *snapshotter);
 
+/* What the system said ("No space left on device") when the last one that ended failed; "" when it
+ * did not. The files are a worker's, so runtime_error_detail() does not know it here. */
+const char *snapshotter_error_detail(const struct snapshotter *snapshotter);
+
 /* Gives up the one that runs: it ends soon, with ERR_CANCELLED. */
 void snapshotter_cancel(struct snapshotter *snapshotter);
 

@@ -16,7 +16,6 @@
 #include "base/endian.h"
 #include "runtime/log.h"
 
-#define BATCH_BUFFER_LIMIT ((size_t)1 << 30)
 #define BATCH_KEEP_BYTES ((size_t)1 << 20)
 
 /* How much is zeroed at once: some batches' worth, so that it is rare, within bounds that keep the
@@ -35,8 +34,10 @@ void log_writer_init(struct log_writer *writer,
                      const struct log_writer_options *options)
 {
     *writer = (struct log_writer){.runtime = runtime, .dir = dir, .options = *options};
-    buffer_init(&writer->batches[0].bytes, BATCH_BUFFER_LIMIT);
-    buffer_init(&writer->batches[1].bytes, BATCH_BUFFER_LIMIT);
+    /* While one batch is on a slow disk the next collects what all clients have sent until reading
+     * pauses: a limit of requests, and one more of each connection, whose length is theirs. */
+    buffer_init(&writer->batches[0].bytes, SIZE_MAX);
+    buffer_init(&writer->batches[1].bytes, SIZE_MAX);
     writer->job.begin = job_begin;
     writer->job.work = job_work;
     writer->job.done = job_done;
