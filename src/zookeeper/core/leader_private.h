@@ -44,7 +44,6 @@ struct handler {
     bool is_sending_snapshot; /* from BEGAN to SENT */
     bool counts_epoch;        /* its ACKEPOCH was a vote for us */
     bool is_stranger;         /* the configuration does not name it */
-    bool has_caught_up;       /* it has read what waited for it since its synchronisation */
     int64_t server_id;
     int64_t last_zxid;  /* at ACKEPOCH */
     int64_t asked_zxid; /* READING_LOG: up to here */

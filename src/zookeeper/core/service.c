@@ -200,7 +200,8 @@ uint64_t service_deadline(const struct service *service)
 
 static void check_conn(const struct service *service,
                        const struct service_conn *conn,
-                       int32_t *outstanding)
+                       int32_t *outstanding,
+                       size_t *outstanding_bytes)
 {
     uint64_t unanswered = 0;
     int32_t count = 0;
@@ -210,6 +211,7 @@ static void check_conn(const struct service *service,
         const struct service_request *request = CONTAINER_OF(link, struct service_request, link);
         count += 1;
         bytes += request->body_len;
+        *outstanding_bytes += request->submitted_len;
         ASSERT((request->state == REQUEST_RAW) <= conn->is_connecting);
     }
     ASSERT(conn->magic == SERVICE_CONN_MAGIC && count == conn->pending_count &&
@@ -236,19 +238,21 @@ static void check_conn(const struct service *service,
 void service_check(const struct service *service)
 {
     int32_t outstanding = 0;
+    size_t outstanding_bytes = 0;
     uint64_t conns = 0;
     uint64_t revalidating = 0;
     int64_t watches = 0;
     LIST_FOR_EACH(link, &service->conns)
     {
         const struct service_conn *conn = CONTAINER_OF(link, struct service_conn, link);
-        check_conn(service, conn, &outstanding);
+        check_conn(service, conn, &outstanding, &outstanding_bytes);
         conns += 1;
         revalidating += conn->is_revalidating ? 1 : 0;
         watches += conn->watcher.count;
     }
     ASSERT(revalidating == service->private->revalidating.count);
     ASSERT(outstanding == service->outstanding && conns == service->conn_count);
+    ASSERT(outstanding_bytes == service->outstanding_bytes);
     ASSERT(watches == service->data_watches.watch_count + service->child_watches.watch_count);
     watch_table_check(&service->data_watches);
     watch_table_check(&service->child_watches);

@@ -149,7 +149,8 @@ struct service {
     struct list conns;
     uint64_t conn_count;
     uint64_t last_conn_id;
-    int32_t outstanding; /* requests taken and not yet answered, all connections */
+    int32_t outstanding;      /* requests taken and not yet answered, all connections */
+    size_t outstanding_bytes; /* of the bodies of those that are writes */
     struct service_stats stats;
     struct service_private *private;
 };
@@ -195,6 +196,9 @@ void service_begin(struct service *service,
                    enum service_mode mode,
                    bool takes_clients,
                    uint64_t now_ms);
+
+/* The host has heard of a connection whose requests it does not take at the moment. */
+void service_heard(struct service *service, struct service_conn *conn, uint64_t now_ms);
 
 /* The mode ends: every connection is closed (CLOSE_SHUTDOWN), sessions are forgotten (the tree
  * knows them), SERVICE_CLOSED. */

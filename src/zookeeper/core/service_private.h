@@ -41,7 +41,8 @@ struct service_request {
     uint64_t arrived_ns;
     uint8_t *body; /* what is needed later of the request's body (RAW: the frame) */
     size_t body_len;
-    size_t body_cap; /* kept when the struct is used again */
+    size_t body_cap;      /* kept when the struct is used again */
+    size_t submitted_len; /* of a write's body, whether kept or not */
 };
 
 struct container_queue {

@@ -55,6 +55,7 @@ struct service_request *request_add(struct turn *turn,
     request->state = state;
     request->error = ZK_ERR_OK;
     request->zxid = SERVICE_ZXID_UNKNOWN;
+    request->submitted_len = 0;
     request->arrived_ms = turn->event->now_ms;
     request->arrived_ns = turn->event->now_ns;
     keep_body(request, body);
@@ -74,6 +75,7 @@ void request_free(struct service *service,
     conn->pending_count -= 1;
     conn->pending_bytes -= request->body_len;
     service->outstanding -= 1;
+    service->outstanding_bytes -= request->submitted_len;
     if (request->body_cap > SPARE_BODY_BYTES_MAX) {
         mem_free(request->body, request->body_cap);
         request->body = NULL;
@@ -296,6 +298,8 @@ static void handle_write(struct turn *turn,
         keep ? asked->body : SLICE_NULL);
     request->type = asked->type;
     request->cxid = asked->cxid;
+    request->submitted_len = asked->body.len;
+    service->outstanding_bytes += asked->body.len;
     submit_write(turn, conn, asked, request);
     if (asked->type == ZK_OP_CLOSE_SESSION && conn->session != NULL) {
         session_set_closing(&service->sessions, conn->session);
@@ -367,6 +371,13 @@ static void handle_request(struct turn *turn, struct service_conn *conn, struct 
                                        .body = body,
                                        .identities = &conn->identities};
         handle_write(turn, conn, kind, &request);
+    }
+}
+
+void service_heard(struct service *service, struct service_conn *conn, uint64_t now_ms)
+{
+    if (conn->session != NULL) {
+        (void)session_touch(&service->sessions, conn->session, conn->session_timeout_ms, now_ms);
     }
 }
 

@@ -10,6 +10,9 @@
  *   the bytes announced.
  * - A peer that does not read its replies is held: nothing more is taken from it before it has
  *   taken what it asked for. Events alone can go on growing; above OUTPUT_CLOSE_BYTES it is closed.
+ * - Large requests beyond what the log and the other servers take: no more of them are taken before
+ *   OUTSTANDING_BYTES_MAX has room, in the order in which they came. Reads, pings and small writes
+ *   (globalOutstandingLimit bounds those) go on, and who waits keeps its session.
  * - A peer that never opens a session: closed after nio.sessionlessCnxnTimeout.
  * - Too many peers: closed at accept (maxClientCnxns for each address, maxCnxns in all, and what
  *   the process's descriptors allow: node.connection_cap).
@@ -36,6 +39,11 @@
 /* Unsent events of one connection; replies alone cannot bring it here. */
 #define OUTPUT_CLOSE_BYTES ((size_t)256 << 20)
 
+/* A request longer than this waits while the writes on their way are longer than that. */
+#define LARGE_FRAME_BYTES 4096
+#define OUTSTANDING_BYTES_MAX ((size_t)64 << 20)
+#define CROWD_HEARD_MS 500u
+
 /* A held connection goes on when no more than this waits for it: below it tcp_stream promises no
  * on_writable. */
 #define OUTPUT_GO_ON_BYTES ((size_t)1 << 20)
@@ -54,7 +62,7 @@
 struct client_conn {
     struct service_conn service;
     struct list link;      /* node.clients */
-    struct list held_link; /* node.held_clients, or alone */
+    struct list held_link; /* node.held_clients or crowded_clients, or alone */
     struct node *node;
     struct tcp_stream *stream;
     /* the beginning of a frame whose end has not come, or what came while paused */
@@ -218,6 +226,17 @@ static void client_hold(struct client_conn *client)
     runtime_timer_set(&node->held_timer, 0);
 }
 
+static bool is_crowded(const struct node *node)
+{
+    return node->service->outstanding_bytes > OUTSTANDING_BYTES_MAX;
+}
+
+static void client_wait_for_room(struct client_conn *client)
+{
+    list_append(&client->node->crowded_clients, &client->held_link);
+    tcp_read_pause(client->stream);
+}
+
 /* How long may the frame be that this connection sends next? */
 static int32_t frame_limit(const struct client_conn *client)
 {
@@ -276,6 +295,10 @@ static size_t take_frame(struct client_conn *client, struct zk_event *event, str
     if (len < 0 || len > frame_limit(client)) {
         bad_length(client, len);
         return bytes.len;
+    }
+    if (UNLIKELY(len > LARGE_FRAME_BYTES && is_crowded(node))) {
+        client_wait_for_room(client);
+        return 0;
     }
     if (bytes.len < 4 + (size_t)len) {
         return 0;
@@ -464,6 +487,34 @@ void client_port_go_on(struct node *node)
         if (!client->is_closing && tcp_output_pending(client->stream) <= OUTPUT_GO_ON_BYTES) {
             on_writable(client->stream, client);
         }
+    }
+}
+
+/* Who waits has said something, and could say that it lives. */
+static void hear_crowd(struct node *node)
+{
+    uint64_t now_ms = runtime_now_ns(node->runtime) / 1000000;
+    if (now_ms - node->crowd_heard_ms < CROWD_HEARD_MS) {
+        return;
+    }
+    node->crowd_heard_ms = now_ms;
+    LIST_FOR_EACH(link, &node->crowded_clients)
+    {
+        struct client_conn *client = CONTAINER_OF(link, struct client_conn, held_link);
+        service_heard(node->service, &client->service, now_ms);
+    }
+}
+
+void client_port_turn(struct node *node)
+{
+    struct list *link;
+    if (LIKELY(list_is_empty(&node->crowded_clients)) || !node->machine_ready) {
+        return;
+    }
+    hear_crowd(node);
+    while (!is_crowded(node) && (link = list_pop(&node->crowded_clients)) != NULL) {
+        client_go_on(CONTAINER_OF(link, struct client_conn, held_link));
+        node_perform_effects(node);
     }
 }
 

@@ -265,6 +265,7 @@ static void on_turn_end(struct runtime_hook *hook)
         }
         snapshotter_turn(node->snapshotter);
     }
+    client_port_turn(node);
     if (node->state == NODE_RUNNING) {
         arm_tick(node);
     }
@@ -445,6 +446,7 @@ void node_init(struct node *node, struct runtime *runtime, const struct zk_confi
     node->service = &node->machine.service;
     list_init(&node->clients);
     list_init(&node->held_clients);
+    list_init(&node->crowded_clients);
     u64_map_init(&node->clients_by_ip);
     zk_outbox_init(&node->outbox);
     histogram_clear(&node->stats.fsync_us);

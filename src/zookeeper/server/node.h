@@ -102,6 +102,8 @@ struct node {
     struct zk_outbox outbox;
     struct list held_clients; /* have not taken their replies: see client_port.c */
     struct runtime_timer held_timer;
+    struct list crowded_clients; /* wait for room for a large request: see client_port.c */
+    uint64_t crowd_heard_ms;
     struct list clients; /* struct client_conn, oldest first */
     uint64_t client_count;
     uint64_t connection_cap; /* what the process's descriptors allow; 0: nobody has said */
@@ -215,6 +217,9 @@ uint64_t client_port_expire(struct node *node, uint64_t now_ns);
 
 /* Held connections that have taken their replies go on. */
 void client_port_go_on(struct node *node);
+
+/* Called at every turn's end: connections that waited for room go on. */
+void client_port_turn(struct node *node);
 
 /* Frees all connections without a word to them (their streams are gone with the runtime's node). */
 void client_port_release(struct node *node);
