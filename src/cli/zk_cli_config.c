@@ -113,7 +113,8 @@ static void take_member(void *ctx, struct slice key, struct slice value)
     }
 }
 
-/* The membership of a configuration file; the leader judges what it says. */
+/* The membership of a configuration file; the leader judges what it says. The version ends it, as
+ * it ends Apache's: no members are something else than no list, which would ask for no change. */
 static bool read_members(struct zk_cli *cli, struct slice file, struct slice *members)
 {
     struct errmsg message;
@@ -126,6 +127,7 @@ static bool read_members(struct zk_cli *cli, struct slice file, struct slice *me
     }
     buffer_init(&found.text, text.len * 2 + 64);
     java_read_properties(&cli->arena, text, take_member, &found);
+    buffer_append_cstr(&found.text, "version=0");
     *members = arena_copy(&cli->arena, buffer_slice(&found.text));
     buffer_release(&found.text);
     if (found.has_unknown) {

@@ -45,3 +45,13 @@ size_t tcp_address_host_text(const struct tcp_address *address, char text[TCP_AD
     ASSERT(len > 0 && len < TCP_ADDRESS_TEXT_MAX);
     return (size_t)len;
 }
+
+size_t tcp_address_text(const struct tcp_address *address, char text[TCP_ADDRESS_TEXT_MAX])
+{
+    char host[TCP_ADDRESS_TEXT_MAX];
+    tcp_address_host_text(address, host);
+    int len = snprintf(text, TCP_ADDRESS_TEXT_MAX, address->is_v6 ? "[%s]:%u" : "%s:%u", host,
+                       address->port);
+    ASSERT(len > 0 && len < TCP_ADDRESS_TEXT_MAX);
+    return (size_t)len;
+}

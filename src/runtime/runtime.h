@@ -102,6 +102,9 @@ struct tcp_address {
  * NUL. */
 size_t tcp_address_host_text(const struct tcp_address *address, char text[TCP_ADDRESS_TEXT_MAX]);
 
+/* With the port, an IPv6 host in brackets: "127.0.0.1:2181", "[0:0:0:0:0:0:0:1]:2181". */
+size_t tcp_address_text(const struct tcp_address *address, char text[TCP_ADDRESS_TEXT_MAX]);
+
 /* Numeric host only; false when it is a name. An IPv4 address mapped into IPv6 becomes IPv4. */
 bool tcp_address_parse(struct slice host, uint16_t port, struct tcp_address *address);
 

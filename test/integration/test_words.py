@@ -1,11 +1,13 @@
 """Four-letter words: many sessions at once as Apache tells of them, and words under bad conditions."""
 
+import json
 import os
 import re
 import socket
 import struct
 import threading
 import time
+import urllib.request
 
 import admin_session
 import pytest
@@ -13,7 +15,7 @@ import words_session
 from bystander import Bystander, monitor, open_session, wait_for
 from golden.zookeeper import wire
 from golden.zookeeper.client import Connection
-from peers import NEWEST
+from peers import NEWEST, free_port
 
 WORDS = ("conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst",
          "srvr", "stat", "wchc", "wchp", "wchs")
@@ -70,6 +72,21 @@ def test_dump_names_the_connections(samsa_server):
     text = words_session.DATE.sub("<date>", text)
     assert text in ("Connections Sets (1)/(2):\n2 expire at <date>:\n",
                     "Connections Sets (2)/(2):\n1 expire at <date>:\n1 expire at <date>:\n")
+    conn.close()
+
+
+def test_an_ipv6_client_stands_in_brackets(samsa_server):
+    """Else its port could be taken for a part of the address; as Java prints it since 14, the admin server always."""
+    admin = free_port()
+    server = samsa_server(None, {"clientPortAddress": None, "admin.enableServer": "true", "admin.serverPort": admin,
+                                 "admin.serverAddress": "127.0.0.1"}).start()
+    conn = open_session(("::1", server.port))
+    address = f"[0:0:0:0:0:0:0:1]:{conn.sock.getsockname()[1]}"
+    for word in ("stat", "cons"):
+        assert f"\n /{address}[1](queued=0," in "\n" + server.four_letter(word).decode()
+    assert f"\tip: /{address} sessionId: 0x{conn.session_id:x}\n" in server.four_letter("dump").decode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/commands/connections", timeout=5) as answer:
+        assert [one["remote_socket_address"] for one in json.load(answer)["connections"]] == [address]
     conn.close()
 
 

@@ -257,6 +257,9 @@ static void test_what_is_refused(void **state)
         {NULL, NULL, "", -1, ZK_ERR_BADARGUMENTS},
         {NULL, NULL, "server.1=h1:1:2;3", -1, ZK_ERR_BADARGUMENTS},
         {NULL, NULL, "whatever=1", -1, ZK_ERR_BADARGUMENTS},
+        /* observers without an ensemble: refused while upstream reads the list */
+        {NULL, NULL, "server.1=h1:1:2:observer;3", -1, ZK_ERR_MARSHALLINGERROR},
+        {NULL, NULL, "server.1=h1:1:2;3,server.4=h4:1:2:observer;3", -1, ZK_ERR_MARSHALLINGERROR},
         {NULL, NULL, "server.1=h1:1:2;3,server.9=h9:1:2;3", -1, ZK_ERR_NEWCONFIGNOQUORUM},
     };
     struct test_leader test;
@@ -326,6 +329,22 @@ static void test_switched_off_or_not_allowed(void **state)
     reconfig(&test, learner, NULL, "3", NULL, -1);
     refused(&test, learner, ZK_ERR_NOAUTH);
     assert_int_equal(test.peer.seen_config->version, FIRST_VERSION);
+    test_leader_release(&test);
+}
+
+/* Where no server may stand alone, one voter is enough, and nobody is refused in another way. */
+static void test_no_server_may_stand_alone(void **state)
+{
+    (void)state;
+    struct test_leader test;
+    struct test_learner *learner = begin(&test);
+    test.config.standalone_enabled = false;
+    reconfig(&test, learner, NULL, NULL, "version=0", -1);
+    refused(&test, learner, ZK_ERR_MARSHALLINGERROR);
+    reconfig(&test, learner, NULL, "1,2,3", NULL, -1);
+    refused(&test, learner, ZK_ERR_BADARGUMENTS);
+    reconfig(&test, learner, NULL, NULL, "server.1=h1:1:2;3,server.4=h4:1:2:observer;3", -1);
+    assert_false(slice_is_null(peer_txn_config(proposal(&test, learner))));
     test_leader_release(&test);
 }
 
@@ -498,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_the_leader_leaves),
         cmocka_unit_test(test_a_whole_new_configuration),
         cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_no_server_may_stand_alone),
         cmocka_unit_test(test_one_that_grows),
         cmocka_unit_test(test_switched_off_or_not_allowed),
     };

@@ -245,6 +245,25 @@ static void test_a_timer_of_the_past_fires_behind_the_output(void **state)
     leave(&client);
 }
 
+static void expect_address_text(const char *host, const char *expected)
+{
+    char text[TCP_ADDRESS_TEXT_MAX];
+    struct tcp_address parsed;
+    assert_true(tcp_address_parse(slice_of_cstr(host), 65535, &parsed));
+    assert_int_equal(tcp_address_text(&parsed, text), strlen(expected));
+    assert_string_equal(text, expected);
+}
+
+static void test_an_address_with_its_port(void **state)
+{
+    (void)state;
+    expect_address_text("127.0.0.1", "127.0.0.1:65535");
+    expect_address_text("::ffff:127.0.0.1", "127.0.0.1:65535");
+    expect_address_text("::1", "[0:0:0:0:0:0:0:1]:65535");
+    expect_address_text("fe80:1111:2222:3333:4444:5555:6666:7777",
+                        "[fe80:1111:2222:3333:4444:5555:6666:7777]:65535");
+}
+
 static void test_echo_of_a_pipeline_is_one_send(void **state)
 {
     (void)state;
@@ -680,6 +699,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
         TEST(test_a_timer_of_the_past_fires_behind_the_output),
+        TEST(test_an_address_with_its_port),
         TEST(test_echo_of_a_pipeline_is_one_send),
         TEST(test_tiny_read_buffer),
         TEST(test_half_close_gets_its_answer),

@@ -148,12 +148,10 @@ static void put_connection(void *ctx,
 {
     const struct connection_list *list = ctx;
     const struct conn_stats *stats = &conn->stats;
-    char host[TCP_ADDRESS_TEXT_MAX];
-    char text[TCP_ADDRESS_TEXT_MAX + 16];
+    char text[TCP_ADDRESS_TEXT_MAX];
     json_t *entry = admin_json(json_object());
     (void)queued_bytes;
-    tcp_address_host_text(peer, host);
-    snprintf(text, sizeof text, "%s:%u", host, peer->port);
+    tcp_address_text(peer, text);
     admin_put(entry, "remote_socket_address", json_string(text));
     admin_put_integer(entry, "interest_ops", conn->is_paused ? 0 : 1);
     admin_put_integer(entry, "outstanding_requests", conn->pending_count);

@@ -245,6 +245,16 @@ static int32_t change_incrementally(struct leader *leader,
 
 /* ---- a whole new one ----------------------------------------------------------------- */
 
+/* Observers whom nobody, or one who stands alone, would lead; nobody at all where none may stand
+ * alone. Upstream refuses it while it reads the list, so the error is that of a bad message
+ * (parseDynamicConfig: an IllegalArgumentException). */
+static bool has_no_ensemble(const struct quorum_config *config, bool may_stand_alone)
+{
+    uint32_t voters = quorum_config_voter_count(config);
+    bool has_observers = config->server_count > voters;
+    return may_stand_alone ? voters < 2 && has_observers : voters == 0;
+}
+
 static int32_t replace(struct leader *leader,
                        const struct prep_reconfig *asked,
                        struct quorum_config **config)
@@ -259,7 +269,12 @@ static int32_t replace(struct leader *leader,
     if (error == ERR_NOT_FOUND) {
         return ZK_ERR_MARSHALLINGERROR; /* upstream: a NullPointerException */
     }
-    return error == ERR_OK ? ZK_ERR_OK : ZK_ERR_BADARGUMENTS;
+    if (error != ERR_OK) {
+        return ZK_ERR_BADARGUMENTS;
+    }
+    return has_no_ensemble(*config, leader->peer->config->standalone_enabled)
+               ? ZK_ERR_MARSHALLINGERROR
+               : ZK_ERR_OK;
 }
 
 /* ---- both ---------------------------------------------------------------------------- */

@@ -311,12 +311,11 @@ static void put_connection(void *ctx,
 {
     const struct connection_dump *dump = ctx;
     struct buffer *out = dump->out;
-    char host[TCP_ADDRESS_TEXT_MAX];
+    char address[TCP_ADDRESS_TEXT_MAX];
     (void)queued_bytes;
-    tcp_address_host_text(peer, host);
+    tcp_address_text(peer, address);
     buffer_append_cstr(out, " /");
-    buffer_append_cstr(out, host);
-    put_field(out, ":", peer->port);
+    buffer_append_cstr(out, address);
     buffer_append_cstr(out, conn->is_paused ? "[0]" : "[1]");
     put_field(out, "(queued=", conn->pending_count);
     put_field(out, ",recved=", (int64_t)conn->stats.received);
@@ -444,11 +443,10 @@ static size_t bucket_len(const struct expiring_list *list, size_t at)
 static void put_expiring(struct buffer *out, const struct expiring *item)
 {
     if (item->peer != NULL) {
-        char host[TCP_ADDRESS_TEXT_MAX];
-        tcp_address_host_text(item->peer, host);
+        char address[TCP_ADDRESS_TEXT_MAX];
+        tcp_address_text(item->peer, address);
         buffer_append_cstr(out, "\tip: /");
-        buffer_append_cstr(out, host);
-        put_field(out, ":", item->peer->port);
+        buffer_append_cstr(out, address);
         put_hex_field(out, " sessionId: 0x", (uint64_t)item->session_id);
     } else {
         put_hex_field(out, "\t0x", (uint64_t)item->session_id);

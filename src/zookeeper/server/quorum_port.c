@@ -74,9 +74,9 @@ struct quorum_link *quorum_link_new(struct quorum_port *port)
 void quorum_link_opened(struct quorum_link *link)
 {
     struct tcp_address peer = tcp_stream_peer(link->stream);
-    char host[TCP_ADDRESS_TEXT_MAX];
-    tcp_address_host_text(&peer, host);
-    snprintf(link->remote_text, sizeof link->remote_text, "/%s:%u", host, peer.port);
+    char address[TCP_ADDRESS_TEXT_MAX];
+    tcp_address_text(&peer, address);
+    snprintf(link->remote_text, sizeof link->remote_text, "/%s", address);
     link->opened_ns = runtime_now_ns(link->port->node->runtime);
     link->link.remote = slice_of_cstr(link->remote_text);
     list_append(&link->port->links, &link->entry);
