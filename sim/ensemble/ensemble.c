@@ -375,6 +375,7 @@ static void count_run(struct ensemble_world *ensemble)
     campaign->void_runs += history->answered_writes < VOID_WRITES;
     campaign->marks[ENSEMBLE_MARK_READ_BEHIND] += ensemble->base.many.reads_behind > 0;
     campaign->marks[ENSEMBLE_MARK_TOO_LATE] += ensemble->base.many.too_late > 0;
+    campaign->marks[ENSEMBLE_MARK_USED_AGAIN] += ensemble->base.many.used_again > 0;
     campaign->marks[ENSEMBLE_MARK_LOCAL_REFUSED] += ensemble->base.many.refused_ephemerals > 0;
     campaign->marks[ENSEMBLE_MARK_CLOCKS_APART] += clocks_are_apart(ensemble);
     take_marks(ensemble);

@@ -150,6 +150,7 @@ enum ensemble_fault {
     X(SESSION_EXPIRED, "a session expired")                                           \
     X(READ_BEHIND, "a read showed less than another server had shown")                \
     X(TOO_LATE, "a request reached the leader after its session had moved or ended")  \
+    X(USED_AGAIN, "a request's number was used again before it was done")             \
     X(LOST_WRITES, "a power cut lost writes that were not synced")                    \
     X(TORN_TAIL, "a power cut tore a write")                                          \
     X(TWO_LEADERS, "two members believed to lead at one time")                        \
