@@ -356,6 +356,7 @@ static void take_marks(struct ensemble_world *ensemble)
         {MARK_MULTI_DONE, ENSEMBLE_MARK_MULTI_DONE},
         {MARK_BAD_VERSION, ENSEMBLE_MARK_BAD_VERSION},
         {MARK_EPHEMERAL_EXPIRED, ENSEMBLE_MARK_EPHEMERAL_EXPIRED},
+        {MARK_TTL_REMOVED, ENSEMBLE_MARK_TTL_REMOVED},
     };
     for (size_t i = 0; i < ARRAY_LEN(same); i++) {
         ensemble->campaign->marks[same[i].mark] += ensemble->base.marks->in_run[same[i].base];

@@ -172,6 +172,8 @@ enum ensemble_fault {
     X(MULTI_DONE, "a multi succeeded")                                                \
     X(BAD_VERSION, "a compare-and-set lost")                                          \
     X(EPHEMERAL_EXPIRED, "an ephemeral node went with its expired session")           \
+    X(TTL_REMOVED, "a node was removed at the end of its time to live")               \
+    X(SNAPSHOT_LONG, "a snapshot was sent in several turns")                          \
     X(EXPIRED_BY_NEXT, "a session that a new leader never heard of expired under it") \
     X(LOCAL_UPGRADED, "a local session became everybody's")                           \
     X(LOCAL_REFUSED, "a local session was refused an ephemeral node")                 \
@@ -247,6 +249,7 @@ struct member_view {
     bool is_looking;
     bool is_learner; /* follows or observes */
     bool is_read_only;
+    bool is_sending_tree; /* to a learner, in several turns */
     int64_t epoch;
     int64_t zxid;
     int64_t config_version; /* in force */
