@@ -64,7 +64,7 @@ static void check_upgrade(struct checker *checker, const struct sim_session *ses
     uint64_t timeout_ms = 0;
     for (size_t i = 0; i < session->count; i++) {
         was_asked = was_asked || (config->local_sessions_upgrading_enabled &&
-                                  operation_makes_ephemeral(session->by_xid[i]->operation));
+                                  operation_makes_ephemeral(session->requests[i]->operation));
     }
     if (!was_asked) {
         check_fail(checker, "S5: local session 0x%llx has become everybody's, nobody asked for it",
@@ -168,16 +168,6 @@ static void check_own_txn(struct checker *checker, const struct txn_record *txn)
 
 /* ---- transactions with a request ------------------------------------------------------------- */
 
-static struct request *find_cause(struct checker *checker, const struct txn_record *txn)
-{
-    const struct sim_session *session = history_find_session(&checker->world->history,
-                                                             txn->client_id);
-    if (session == NULL || txn->cxid < 1 || (size_t)txn->cxid > session->count) {
-        return NULL;
-    }
-    return session->by_xid[txn->cxid - 1];
-}
-
 static bool has_error(const struct txn_record *txn, int32_t error)
 {
     for (int32_t i = 0; i < txn->part_count; i++) {
@@ -186,6 +176,74 @@ static bool has_error(const struct txn_record *txn, int32_t error)
         }
     }
     return false;
+}
+
+/* Could the request have become this transaction, in the state before it? */
+static bool fits(struct checker *checker,
+                 const struct request *request,
+                 const struct txn_record *txn)
+{
+    const struct sim_session *session = history_find_session(&checker->world->history,
+                                                             txn->client_id);
+    int32_t type = request->operation->type;
+    bool is_late = has_error(txn, E_SESSION_MOVED) || has_error(txn, E_SESSION_EXPIRED);
+    struct txn_record expected;
+    if (!operation_is_write(type) || txn->zxid <= request->told_before) {
+        return false;
+    }
+    if (is_late) {
+        return session->closed_zxid != 0 || request->connection->closed_order > 0;
+    }
+    if (request->operation->is_malformed) {
+        return txn->type == OP_ERROR;
+    }
+    if (request->number <= session->last_logged && type != OP_CLOSE_SESSION) {
+        return false;
+    }
+    if (type == OP_RECONFIG) {
+        return txn->type == OP_RECONFIG || txn->type == OP_ERROR;
+    }
+    model_predict(&checker->model, request->operation, &request->identity, txn->client_id,
+                  &expected);
+    return txn_difference(&expected, txn)[0] == '\0';
+}
+
+/* Clients that count anew on each connection use a number again while the first request that had
+ * it may be on its way. Whose transaction it is is told by the answer's zxid and by what was asked
+ * for: data is never the same twice. The greater, the more likely. */
+static int likelihood(struct checker *checker,
+                      const struct request *request,
+                      const struct txn_record *txn)
+{
+    bool was_told = request->is_answered && request->zxid == txn->zxid &&
+                    operation_is_write(request->operation->type);
+    if (request->logged_zxid != 0) {
+        return 0;
+    }
+    if (fits(checker, request, txn)) {
+        return was_told ? 4 : request->is_answered ? 1 : 3;
+    }
+    return was_told ? 2 : 1;
+}
+
+static struct request *find_cause(struct checker *checker, const struct txn_record *txn)
+{
+    const struct sim_session *session = history_find_session(&checker->world->history,
+                                                             txn->client_id);
+    struct request *found = NULL;
+    int best = -1;
+    for (size_t i = 0; session != NULL && txn->cxid > 0 && i < session->count; i++) {
+        struct request *request = session->requests[i];
+        int chance = request->xid == txn->cxid ? likelihood(checker, request, txn) : -1;
+        if (chance > best) {
+            best = chance;
+            found = request;
+        }
+        /* Sent when nobody had been told of this transaction, through another connection. */
+        bool is_again = chance >= 0 && request != found && request->told_before < txn->zxid;
+        checker->world->many.used_again += is_again && found->connection->closed_order > 0;
+    }
+    return found;
 }
 
 /* In an ensemble a request may still be on its way to the leader when its session ends, or when its
@@ -220,27 +278,28 @@ static void check_order(struct checker *checker, const struct txn_record *txn)
         check_fail(checker, "a transaction was made of %s", op_text(cause->operation->type));
     }
     if (cause->logged_zxid != 0) {
-        check_fail(checker, "C1: request %d of session 0x%llx was done twice, first at zxid %lld",
-                   cause->xid, (unsigned long long)txn->client_id, (long long)cause->logged_zxid);
+        check_fail(checker, "C1: request %zu of session 0x%llx was done twice, first at zxid %lld",
+                   cause->number, (unsigned long long)txn->client_id,
+                   (long long)cause->logged_zxid);
     }
     /* Where sessions may be local, the leader cannot know that this one was everybody's and ended:
      * what was long on its way is done in that case (LeaderSessionTracker.checkSession). */
     bool is_over = session->closed_zxid != 0;
     bool may_be_late = is_over && checker->world->options.config.local_sessions_enabled;
-    if (txn->cxid <= session->last_logged_xid && !may_be_late) {
-        check_fail(checker, "C3: request %d of session 0x%llx was done after request %d",
-                   cause->xid, (unsigned long long)txn->client_id, session->last_logged_xid);
+    if (cause->number <= session->last_logged && !may_be_late) {
+        check_fail(checker, "C3: request %zu of session 0x%llx was done after request %zu",
+                   cause->number, (unsigned long long)txn->client_id, session->last_logged);
     }
     if (txn->zxid <= cause->told_before) {
         check_fail(checker, "C1: a request sent after zxid %lld was known became zxid %lld",
                    (long long)cause->told_before, (long long)txn->zxid);
     }
     if (is_over && !may_be_late) {
-        check_fail(checker, "S1: request %d of session 0x%llx, closed at zxid %lld", cause->xid,
+        check_fail(checker, "S1: request %zu of session 0x%llx, closed at zxid %lld", cause->number,
                    (unsigned long long)txn->client_id, (long long)session->closed_zxid);
     }
     cause->logged_zxid = txn->zxid;
-    session->last_logged_xid = MAX(session->last_logged_xid, txn->cxid);
+    session->last_logged = MAX(session->last_logged, cause->number);
 }
 
 static void mark_outcome(struct checker *checker, const struct txn_record *txn)

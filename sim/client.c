@@ -47,7 +47,9 @@ void client_init(struct client *client, struct world *world, int index, const st
 {
     const struct options *options = &world->options;
     *client = (struct client){.world = world, .index = index, .wake_ns = UINT64_MAX, .next_xid = 1};
+    random_split(seed, 0x6861626974730000 + (uint64_t)index, &client->habits);
     random_split(seed, 0x636c69656e740000 + (uint64_t)index, &client->random);
+    client->counts_anew = random_once_in(&client->habits, 2);
     struct random *random = &client->random;
     client->address = (struct tcp_address){.ip = {10, 0, 0, (uint8_t)(FIRST_ADDRESS + index)}};
     client->pipeline = random_spread(random, 1, options->pipeline_max);
@@ -303,6 +305,21 @@ static void client_log_in(struct client *client, const struct operation *auth)
     }
 }
 
+/* The first numbers are those that another connection uses again, if its first requests come while
+ * these are on their way: so some connections end behind them. */
+static void draw_habit(struct client *client)
+{
+    const struct world *world = client->world;
+    client->leaves_after = 0;
+    if (!client->counts_anew) {
+        return;
+    }
+    client->next_xid = 1;
+    if (many_are_there(&world->many) && !world->is_healed && random_once_in(&client->habits, 5)) {
+        client->leaves_after = (int32_t)random_between(&client->habits, 1, 3);
+    }
+}
+
 static void session_opened(struct client *client, int64_t id, int32_t timeout_ms)
 {
     struct world *world = client->world;
@@ -337,6 +354,7 @@ static void session_opened(struct client *client, int64_t id, int32_t timeout_ms
     }
     client->is_moving = false;
     client->session->timeout_ms = timeout_ms;
+    draw_habit(client);
     client->connection->established_order = ++world->history.order;
     set_state(client, CLIENT_READY);
     for (uint8_t i = 0; i < client->wanted.user_count; i++) {
@@ -686,6 +704,10 @@ static void work(struct client *client)
             return;
         }
         client_send(client, operation, client->next_xid);
+        if (client->leaves_after != 0 && client->next_xid > client->leaves_after) {
+            client_hang_up(client, random_once_in(&client->habits, 4));
+            return;
+        }
         bool is_burst = random_once_in(&client->random, 4);
         client->next_act_ns = now_ns +
                               (is_burst ? 0 : random_spread(&client->random, 1, client->think_ns));

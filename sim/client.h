@@ -63,6 +63,9 @@ struct client {
     uint8_t password[PASSWORD_BYTES];
     int64_t last_zxid; /* of the session */
     int32_t next_xid;
+    struct random habits;
+    bool counts_anew;         /* xids, on each connection (as kazoo does) */
+    int32_t leaves_after;     /* this xid, without waiting for an answer; 0: it stays */
     bool uses_wrong_password; /* on the next connection */
     bool sends_read_only_flag;
 

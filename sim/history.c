@@ -14,7 +14,7 @@ void history_release(struct history *history)
         heap_free(history->connections[i]->requests);
     }
     for (size_t i = 0; i < history->session_count; i++) {
-        heap_free(history->session_list[i]->by_xid);
+        heap_free(history->session_list[i]->requests);
         heap_free(history->session_list[i]->heard);
     }
     heap_free(history->connections);
@@ -74,10 +74,10 @@ struct request *history_request(struct history *history,
     connection->requests[connection->request_count++] = request;
     struct sim_session *session = connection->session;
     if (session != NULL && xid > 0) {
-        heap_grow((void **)&session->by_xid, &session->cap, session->count,
+        heap_grow((void **)&session->requests, &session->cap, session->count,
                   sizeof(struct request *));
-        session->by_xid[session->count++] = request;
-        ASSERT(session->count == (size_t)xid);
+        session->requests[session->count++] = request;
+        request->number = session->count;
     }
     return request;
 }

@@ -20,6 +20,7 @@ struct request {
     struct connection *connection;
     const struct operation *operation;
     int32_t xid;
+    size_t number; /* among the session's ordinary requests, from 1; 0: none of them */
     struct identity identity;
     uint64_t sent_ns;
     uint64_t sent_order;
@@ -51,8 +52,8 @@ struct heard {
 struct sim_session {
     int64_t id;
     int client;
-    int32_t timeout_ms;      /* as negotiated last */
-    struct request **by_xid; /* ordinary requests: xid counts from 1 over all its connections */
+    int32_t timeout_ms;        /* as negotiated last */
+    struct request **requests; /* ordinary ones, over all its connections, as they were sent */
     size_t count;
     size_t cap;
     struct heard *heard; /* in the order of time */
@@ -65,7 +66,7 @@ struct sim_session {
     int64_t created_zxid;
     int64_t closed_zxid;
     int32_t created_timeout_ms;
-    int32_t last_logged_xid;
+    size_t last_logged; /* the request's number */
 };
 
 struct connection {

@@ -47,6 +47,7 @@ struct many_servers {
     uint64_t reads_behind;       /* reads that showed less than others had seen */
     uint64_t refused_ephemerals; /* of local sessions that cannot be made everybody's */
     uint64_t too_late;           /* requests that came to the leader after their session was gone */
+    uint64_t used_again;         /* numbers of requests that were not done yet */
 };
 
 static inline bool many_are_there(const struct many_servers *many)

@@ -10,6 +10,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define STREAM_OF_MORE UINT64_C(0x6d6f7265636f6e66)
+#define STREAM_OF_TREES UINT64_C(0x6269677472656573)
+#define BIG_TREES_ONCE_IN 12
+
 /* Mean time between two of a kind, in the shortest and the longest run. */
 static const struct {
     const char *text;
@@ -63,6 +67,34 @@ static void draw_limits(struct ensemble_options *options,
     options->sync_ns = sync_limit * tick_ms * NS_PER_MS;
 }
 
+/* Of a stream of its own: what else a seed draws was there before. */
+static void draw_more_config(const struct ensemble_options *options, struct config_writer *writer)
+{
+    struct random random;
+    random_init(&random, options->seed ^ STREAM_OF_MORE);
+    if (random_once_in(&random, 2)) {
+        config_writer_add(writer, "extendedTypesEnabled=true\n");
+    }
+    if (random_once_in(&random, 4)) {
+        config_writer_add(writer, "audit.enable=true\n");
+    }
+    if (random_once_in(&random, 4)) {
+        config_writer_add(writer, "znode.container.maxNeverUsedIntervalMs=%" PRIu64 "\n",
+                          random_spread(&random, 100, 4000));
+    }
+}
+
+/* Trees of which a leader sends a snapshot in several turns: data of some 10 KB. */
+static void draw_big_trees(const struct ensemble_options *options, struct options *base)
+{
+    struct random random;
+    random_init(&random, options->seed ^ STREAM_OF_TREES);
+    bool is_big = random_once_in(&random, BIG_TREES_ONCE_IN) &&
+                  scenario_of_seed(options->seed) == SCENARIO_NONE;
+    uint64_t data_max = random_spread(&random, 100000, 300000);
+    base->data_max = is_big ? data_max : base->data_max;
+}
+
 static void draw_config(struct ensemble_options *options, struct random *random)
 {
     static const char *const methods[] = {"", "gz", "snappy"};
@@ -113,6 +145,7 @@ static void draw_config(struct ensemble_options *options, struct random *random)
     config_writer_add(&writer, "znode.container.checkIntervalMs=%" PRIu64 "\n",
                       random_spread(random, 200, 4000));
     sessions_draw(options, &writer);
+    draw_more_config(options, &writer);
 }
 
 static void ignore_warning(void *ctx, const char *text)
@@ -215,6 +248,7 @@ void ensemble_options_draw(struct ensemble_options *options,
         options->fault_gap_ns[ENSEMBLE_FAULT_NEW_ADDRESS] = 0;
     }
     adapt_base(base, &random);
+    draw_big_trees(options, base);
     draw_config(options, &random);
     membership_draw(options, base, member_count > 0 ? 0 : seed);
     membership_draw_lines(options, seed);

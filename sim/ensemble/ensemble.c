@@ -356,6 +356,7 @@ static void take_marks(struct ensemble_world *ensemble)
         {MARK_MULTI_DONE, ENSEMBLE_MARK_MULTI_DONE},
         {MARK_BAD_VERSION, ENSEMBLE_MARK_BAD_VERSION},
         {MARK_EPHEMERAL_EXPIRED, ENSEMBLE_MARK_EPHEMERAL_EXPIRED},
+        {MARK_TTL_REMOVED, ENSEMBLE_MARK_TTL_REMOVED},
     };
     for (size_t i = 0; i < ARRAY_LEN(same); i++) {
         ensemble->campaign->marks[same[i].mark] += ensemble->base.marks->in_run[same[i].base];
@@ -375,6 +376,7 @@ static void count_run(struct ensemble_world *ensemble)
     campaign->void_runs += history->answered_writes < VOID_WRITES;
     campaign->marks[ENSEMBLE_MARK_READ_BEHIND] += ensemble->base.many.reads_behind > 0;
     campaign->marks[ENSEMBLE_MARK_TOO_LATE] += ensemble->base.many.too_late > 0;
+    campaign->marks[ENSEMBLE_MARK_USED_AGAIN] += ensemble->base.many.used_again > 0;
     campaign->marks[ENSEMBLE_MARK_LOCAL_REFUSED] += ensemble->base.many.refused_ephemerals > 0;
     campaign->marks[ENSEMBLE_MARK_CLOCKS_APART] += clocks_are_apart(ensemble);
     take_marks(ensemble);

@@ -150,6 +150,7 @@ enum ensemble_fault {
     X(SESSION_EXPIRED, "a session expired")                                           \
     X(READ_BEHIND, "a read showed less than another server had shown")                \
     X(TOO_LATE, "a request reached the leader after its session had moved or ended")  \
+    X(USED_AGAIN, "a request's number was used again before it was done")             \
     X(LOST_WRITES, "a power cut lost writes that were not synced")                    \
     X(TORN_TAIL, "a power cut tore a write")                                          \
     X(TWO_LEADERS, "two members believed to lead at one time")                        \
@@ -171,6 +172,8 @@ enum ensemble_fault {
     X(MULTI_DONE, "a multi succeeded")                                                \
     X(BAD_VERSION, "a compare-and-set lost")                                          \
     X(EPHEMERAL_EXPIRED, "an ephemeral node went with its expired session")           \
+    X(TTL_REMOVED, "a node was removed at the end of its time to live")               \
+    X(SNAPSHOT_LONG, "a snapshot was sent in several turns")                          \
     X(EXPIRED_BY_NEXT, "a session that a new leader never heard of expired under it") \
     X(LOCAL_UPGRADED, "a local session became everybody's")                           \
     X(LOCAL_REFUSED, "a local session was refused an ephemeral node")                 \
@@ -246,6 +249,7 @@ struct member_view {
     bool is_looking;
     bool is_learner; /* follows or observes */
     bool is_read_only;
+    bool is_sending_tree; /* to a learner, in several turns */
     int64_t epoch;
     int64_t zxid;
     int64_t config_version; /* in force */

@@ -584,6 +584,7 @@ void faults_heal(struct ensemble_world *ensemble)
 {
     struct network *network = &ensemble->base.network;
     ensemble->is_healed = true;
+    ensemble->base.is_healed = true;
     ensemble->healed_ns = ensemble->base.schedule.now_ns;
     for (size_t from = 0; from < NET_HOSTS_MAX; from++) {
         for (size_t to = 0; to < NET_HOSTS_MAX; to++) {

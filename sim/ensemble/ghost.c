@@ -756,6 +756,9 @@ void ghost_look(struct member *member)
     if (view.is_serving && (view.zxid != before.zxid || !before.is_serving)) {
         look_applied(member, &view);
     }
+    if (view.is_sending_tree && before.is_sending_tree) {
+        ensemble_world_mark(member->ensemble, ENSEMBLE_MARK_SNAPSHOT_LONG);
+    }
     reconfigurer_look(member, &view);
     member->view = view;
 }

@@ -186,7 +186,7 @@ static void inherit(void *ctx, const struct session_seen *seen)
 static bool asked_to_close(const struct sim_session *session)
 {
     for (size_t i = session->count; i > 0; i--) {
-        if (session->by_xid[i - 1]->operation->type == OP_CLOSE_SESSION) {
+        if (session->requests[i - 1]->operation->type == OP_CLOSE_SESSION) {
             return true;
         }
     }
@@ -323,7 +323,7 @@ static bool was_local(const struct ensemble_world *ensemble, const struct sim_se
 {
     const struct zk_config *config = config_of(ensemble);
     for (size_t i = 0; i < session->count && config->local_sessions_upgrading_enabled; i++) {
-        if (operation_makes_ephemeral(session->by_xid[i]->operation)) {
+        if (operation_makes_ephemeral(session->requests[i]->operation)) {
             return false;
         }
     }

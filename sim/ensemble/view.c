@@ -3,7 +3,9 @@
  */
 #include "sim/ensemble/ensemble.h"
 #include "sim/fingerprint.h"
+#include "zookeeper/server/ensemble_private.h"
 #include "zookeeper/server/node.h"
+#include "zookeeper/server/quorum_port_private.h"
 
 static bool is_readable(const struct member *member)
 {
@@ -37,6 +39,7 @@ void member_look(struct member *member, struct member_view *view)
     const struct tree *tree = &node->service->tree;
     if (node->peer != NULL) {
         look_at_peer(node->peer, view);
+        view->is_sending_tree = node->ensemble->quorum_port->walk != NULL;
     } else {
         view->is_serving = node->state == NODE_RUNNING;
         view->is_leader = true;

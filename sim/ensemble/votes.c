@@ -214,7 +214,9 @@ void votes_look(struct member *member, const struct member_view *view)
 {
     struct vote_seen vote;
     bool is_elected = view->is_leader && !member->view.is_leader;
-    if ((!view->is_looking && !is_elected) || !member_look_vote(member, &vote)) {
+    /* It may have joined the round and made up its mind in one turn (seed 35). */
+    bool has_followed = view->is_learner && member->view.is_looking;
+    if ((!view->is_looking && !is_elected && !has_followed) || !member_look_vote(member, &vote)) {
         return;
     }
     bool *is_appointed = &member->ensemble->votes->is_appointed[member->id - 1];
