@@ -82,6 +82,10 @@ static void draw_more_config(const struct ensemble_options *options, struct conf
         config_writer_add(writer, "znode.container.maxNeverUsedIntervalMs=%" PRIu64 "\n",
                           random_spread(&random, 100, 4000));
     }
+    if (random_once_in(&random, 2)) {
+        config_writer_add(writer, "samsa.outstandingBytesMax=%" PRIu64 "\n",
+                          random_spread(&random, 1, 1000000));
+    }
 }
 
 /* Trees of which a leader sends a snapshot in several turns: data of some 10 KB. */

@@ -13,12 +13,10 @@ import struct
 import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import admin_session
 import pytest
-from bystander import open_session, wait_for
-from golden.zookeeper import wire
+from bystander import wait_for
 from kazoo.client import KazooClient, KazooRetry
 from kazoo.exceptions import (ConnectionLoss, NoAuthError, NodeExistsError, OperationTimeoutError,
                               SessionExpiredError)
@@ -292,26 +290,6 @@ def test_leader_killed_under_load(ensemble, client):
     assert user.client_id == session, "the session was lost"
     assert_all_there(user, writer)
     assert_trees_agree(one)
-
-
-def test_a_burst_of_large_writes_costs_no_follower(ensemble):
-    """More than a link may have waiting, at once: it is taken as fast as a quorum takes it, whoever is asked."""
-    one = ensemble().start()
-    leader, follower = one.leader(), one.followers()[0]
-    data = b"x" * 1_000_000
-    conns = [open_session(one.servers[leader].address, 20000) for _ in range(450)]
-    conns += [open_session(one.servers[follower].address, 20000) for _ in range(50)]
-    conns[0].call("create", wire.body_create("/large"))
-    reader = open_session(one.servers[leader].address)
-    with ThreadPoolExecutor(len(conns)) as pool:
-        burst = [pool.submit(conn.call, "setData", wire.body_set_data("/large", data)) for conn in conns]
-        while not all(one.done() for one in burst):
-            reader.call("exists", wire.body_path_watch("/large"))   # others need not wait
-        for answer in burst:
-            answer.result()   # raises what went wrong
-    assert (one.leader(), one.mode(follower)) == (leader, "follower")
-    assert int(one.monitor(leader)["synced_followers"]) == 2
-    assert "Closing the connection" not in one.servers[leader].logs()
 
 
 def test_follower_comes_back(ensemble, client):

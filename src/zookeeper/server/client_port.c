@@ -10,8 +10,10 @@
  *   the bytes announced.
  * - A peer that does not read its replies is held: nothing more is taken from it before it has
  *   taken what it asked for. Events alone can go on growing; above OUTPUT_CLOSE_BYTES it is closed.
- * - Large requests beyond what the log and the other servers take: no more of them are taken before
- *   OUTSTANDING_BYTES_MAX has room, in the order in which they came. Reads, pings and small writes
+ * - Large requests beyond what the log and the other servers take: while the writes on their way
+ *   are
+ *   more than samsa.outstandingBytesMax no more of them are taken, then in the order in which they
+ *   came. Reads, pings and small writes
  *   (globalOutstandingLimit bounds those) go on, and who waits keeps its session.
  * - A peer that never opens a session: closed after nio.sessionlessCnxnTimeout.
  * - Too many peers: closed at accept (maxClientCnxns for each address, maxCnxns in all, and what
@@ -39,9 +41,8 @@
 /* Unsent events of one connection; replies alone cannot bring it here. */
 #define OUTPUT_CLOSE_BYTES ((size_t)256 << 20)
 
-/* A request longer than this waits while the writes on their way are longer than that. */
+/* A request longer than this waits while there is no room. */
 #define LARGE_FRAME_BYTES 4096
-#define OUTSTANDING_BYTES_MAX ((size_t)64 << 20)
 #define CROWD_HEARD_MS 500u
 
 /* A held connection goes on when no more than this waits for it: below it tcp_stream promises no
@@ -228,12 +229,15 @@ static void client_hold(struct client_conn *client)
 
 static bool is_crowded(const struct node *node)
 {
-    return node->service->outstanding_bytes > OUTSTANDING_BYTES_MAX;
+    return node->service->outstanding_bytes > (size_t)node->config.outstanding_bytes_max;
 }
 
 static void client_wait_for_room(struct client_conn *client)
 {
-    list_append(&client->node->crowded_clients, &client->held_link);
+    struct node *node = client->node;
+    LOG("client", LOG_DEBUG, "/%s:%u waits: %zu bytes of writes are on their way", client->ip_text,
+        client->peer.port, node->service->outstanding_bytes);
+    list_append(&node->crowded_clients, &client->held_link);
     tcp_read_pause(client->stream);
 }
 

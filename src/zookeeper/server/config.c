@@ -39,7 +39,6 @@ struct config_reader {
 void zk_config_init(struct zk_config *config)
 {
     *config = (struct zk_config){
-        .client_port = 0,
         .client_port_listen_backlog = -1,
         .tick_time_ms = 3000,
         .max_client_connections = 60,
@@ -88,6 +87,7 @@ void zk_config_init(struct zk_config *config)
         .log_level = "info",
         .log_rotate_keep = 10,
         .in_place_sync = true,
+        .outstanding_bytes_max = INT64_C(64) << 20,
         .zxid_counter_max = UINT32_MAX - 1,
     };
 }

@@ -124,14 +124,15 @@ struct zk_config {
 
     /* Samsa's own keys: samsa.log.level, samsa.log.level.<module>, samsa.log.file, samsa.log.json,
      * samsa.log.rotate.bytes, samsa.log.rotate.keep, samsa.log.inPlaceSync,
-     * samsa.zxid.counterMax. */
+     * samsa.outstandingBytesMax, samsa.zxid.counterMax. */
     char log_level[16];
     char log_levels[CONFIG_TEXT_MAX]; /* module=level,module=level */
     char log_file[CONFIG_TEXT_MAX];
     bool log_json;
     int64_t log_rotate_bytes;
     int32_t log_rotate_keep;
-    bool in_place_sync; /* sync on the loop when one write waits (default true) */
+    bool in_place_sync;            /* sync on the loop when one write waits (default true) */
+    int64_t outstanding_bytes_max; /* of the writes of all clients of this server */
     int64_t zxid_counter_max;
 };
 

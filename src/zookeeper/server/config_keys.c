@@ -294,6 +294,7 @@ const struct config_key config_keys[] = {
     I64("samsa.log.rotate.bytes", log_rotate_bytes, 0, INT64_MAX),
     I32("samsa.log.rotate.keep", log_rotate_keep, 1, 1000),
     BOOL("samsa.log.inPlaceSync", in_place_sync),
+    I64("samsa.outstandingBytesMax", outstanding_bytes_max, 1, INT64_MAX),
     I64("samsa.zxid.counterMax", zxid_counter_max, 1, UINT32_MAX - 1),
 };
 
