@@ -522,6 +522,14 @@ void client_port_turn(struct node *node)
     }
 }
 
+void client_port_wake(struct node *node)
+{
+    if (UNLIKELY(!list_is_empty(&node->crowded_clients)) && node->machine_ready &&
+        !is_crowded(node)) {
+        runtime_timer_set(&node->held_timer, 0);
+    }
+}
+
 static void on_close(struct tcp_stream *stream, void *ctx, int reason)
 {
     struct client_conn *client = ctx;

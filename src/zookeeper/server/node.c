@@ -255,6 +255,7 @@ static void on_turn_end(struct runtime_hook *hook)
     bool is_live = node->state == NODE_RUNNING || node->state == NODE_STOPPING ||
                    node->state == NODE_RESTORING;
     if (is_live) {
+        client_port_turn(node); /* before the log is fed: it may bring writes */
         if (node->ensemble != NULL) {
             ensemble_turn(node);
         }
@@ -264,8 +265,8 @@ static void on_turn_end(struct runtime_hook *hook)
             node->txns_since_flush = 0;
         }
         snapshotter_turn(node->snapshotter);
+        client_port_wake(node);
     }
-    client_port_turn(node);
     if (node->state == NODE_RUNNING) {
         arm_tick(node);
     }

@@ -218,8 +218,10 @@ uint64_t client_port_expire(struct node *node, uint64_t now_ns);
 /* Held connections that have taken their replies go on. */
 void client_port_go_on(struct node *node);
 
-/* Called at every turn's end: connections that waited for room go on. */
+/* Called at every turn's end, before the log is fed: connections that waited for room go on. The
+ * second one, behind everything: if there is room now, another turn comes. */
 void client_port_turn(struct node *node);
+void client_port_wake(struct node *node);
 
 /* Frees all connections without a word to them (their streams are gone with the runtime's node). */
 void client_port_release(struct node *node);
