@@ -195,7 +195,7 @@ static bool fits(struct checker *checker,
         return session->closed_zxid != 0 || request->connection->closed_order > 0;
     }
     if (request->operation->is_malformed) {
-        return txn->type == OP_ERROR;
+        return txn->type == OP_ERROR && many_are_there(&checker->world->many);
     }
     if (request->number <= session->last_logged && type != OP_CLOSE_SESSION) {
         return false;
@@ -215,15 +215,15 @@ static int likelihood(struct checker *checker,
                       const struct request *request,
                       const struct txn_record *txn)
 {
-    bool was_told = request->is_answered && request->zxid == txn->zxid &&
-                    operation_is_write(request->operation->type);
-    if (request->logged_zxid != 0) {
+    bool was_told = request->is_answered && request->zxid == txn->zxid;
+    if (request->logged_zxid != 0 || request->told_before >= txn->zxid ||
+        !operation_is_write(request->operation->type)) {
         return 0;
     }
     if (fits(checker, request, txn)) {
         return was_told ? 4 : request->is_answered ? 1 : 3;
     }
-    return was_told ? 2 : 1;
+    return was_told ? 2 : request->is_answered ? 0 : 1;
 }
 
 static struct request *find_cause(struct checker *checker, const struct txn_record *txn)
