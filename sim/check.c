@@ -201,7 +201,10 @@ static bool fits(struct checker *checker,
         return false;
     }
     if (type == OP_RECONFIG) {
-        return txn->type == OP_RECONFIG || txn->type == OP_ERROR;
+        const struct many_servers *many = &checker->world->many;
+        bool is_one = txn->type == OP_RECONFIG || txn->type == OP_ERROR;
+        return is_one && (many->check_reconfig == NULL ||
+                          many->check_reconfig(many->ctx, request, txn) == NULL);
     }
     model_predict(&checker->model, request->operation, &request->identity, txn->client_id,
                   &expected);

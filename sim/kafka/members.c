@@ -399,6 +399,15 @@ static void on_ghost_committed(void *ctx, const struct kafka_reply *reply)
     actor_think(&member->actor);
 }
 
+/* A group that has lost a generation nobody had synchronised gives the same number again: who has
+ * it, and the same id, is no earlier self. */
+static bool has_ghost(const struct member *member)
+{
+    bool is_self = strcmp(member->old_id, member->id) == 0 &&
+                   member->old_generation == member->generation;
+    return member->old_id[0] != '\0' && !is_self;
+}
+
 static void commit(struct member *member, bool is_ghost)
 {
     struct kafka_offset_commit_request request;
@@ -565,8 +574,7 @@ static void work(struct member *member)
     bool owns = (member->owned >> member->partition & 1) != 0 && !world->is_offsets_age;
     if (!is_calm && random_once_in(&world->random, RESTLESS_ONCE_IN)) {
         be_restless(member);
-    } else if (!rests && member->old_id[0] != '\0' &&
-               random_once_in(&world->random, GHOST_ONCE_IN)) {
+    } else if (!rests && has_ghost(member) && random_once_in(&world->random, GHOST_ONCE_IN)) {
         commit(member, true);
     } else if (!rests && random_once_in(&world->random, 3)) {
         fetch_offsets(member);
